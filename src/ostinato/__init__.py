@@ -1,0 +1,1 @@
+"""Ostinato: recurrent neural networks, whole and practical."""

@@ -1,0 +1,1 @@
+"""From files to tensors: readers by kind, vocabularies, scalers, splits, batching."""

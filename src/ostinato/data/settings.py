@@ -1,0 +1,41 @@
+"""The ``data`` group of a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which columns are read, as what, and how rows are split.
+
+    Args:
+        target: column to predict; empty where the task needs none (language, forecast of all channels).
+        inputs: columns to learn from; empty: every column that can be an input.
+        id: column that names the series or the group a row belongs to; groups are never split.
+        time: column with the time of a row.
+        kinds: overrides of the inferred kinds, ``{"sequence": "dna"}``.
+        unit: what a step of text is: ``char``, ``word`` or ``byte``.
+        min_count: symbols seen less often in the training part are unknown.
+        missing: missing values of a series: ``mask`` (fill forward, and a channel that says which were there),
+            ``fill`` (fill forward only) or ``error``.
+        split: ``random`` (stratified; equal inputs stay together), ``group`` (by ``id``), ``time`` (the last rows test)
+            or ``auto``.
+        valid: share of rows for validation.
+        test: share of rows for the test.
+        fold: ``"3/10"`` tests on the third of ten folds instead; empty: one split.
+    """
+
+    target: str = ""
+    inputs: tuple[str, ...] = ()
+    id: str = ""
+    time: str = ""
+    kinds: dict[str, str] = field(default_factory=dict)
+    unit: Literal["char", "word", "byte"] = "char"
+    min_count: int = 1
+    missing: Literal["mask", "fill", "error"] = "mask"
+    split: Literal["auto", "random", "group", "time"] = "auto"
+    valid: float = 0.1
+    test: float = 0.1
+    fold: str = ""

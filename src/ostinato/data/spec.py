@@ -1,0 +1,37 @@
+"""Spec: what a model must take in and give out, as learned from the training part; plain numbers, stored as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The sizes of a task's examples.
+
+    Args:
+        inputs: what a step is: an id of a vocabulary, or a vector of values.
+        input_size: size of the vocabulary (ids), or number of channels (values).
+        outputs: one answer a sequence, one a step, or one for each of the next ``horizon`` steps.
+        output_size: numbers an answer has: labels, vocabulary size, 1 for a regression, quantiles for a forecast.
+        static_size: ``S`` of :attr:`Batch.static`.
+        parts_size: size of the character vocabulary of :attr:`Batch.parts`, 0 without.
+        horizon: steps to forecast.
+        known_size: channels of :attr:`Batch.known`, the covariates known ahead.
+        causal: True where a step may not see the steps after it (language, forecast): not bidirectional.
+    """
+
+    inputs: Literal["ids", "values"]
+    input_size: int
+    outputs: Literal["sequence", "step", "horizon"]
+    output_size: int
+    static_size: int = 0
+    parts_size: int = 0
+    horizon: int = 0
+    known_size: int = 0
+    causal: bool = False
+
+    def to_config(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)

@@ -1,0 +1,39 @@
+"""The ``model`` group of a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Front end, recurrent stack and head.
+
+    Args:
+        cell: ``rnn`` (tanh), ``rnn_relu``, ``lstm``, ``gru`` or ``gru_before`` (reset before, as in Cho et al. v3).
+        hidden: ``H``, hidden size of each direction.
+        layers: ``L``.
+        bidirectional: whether a second direction reads from the end; never for a causal task.
+        embedding: size of a symbol's vector; 0: chosen from the vocabulary.
+        dropout: on the inputs of every layer and of the head.
+        symbol_dropout: share of input symbols replaced by the unknown symbol in training.
+        pool: how a sequence's steps become one vector: ``last``, ``mean``, ``max`` or ``attention``.
+        init: ``torch`` (uniform), ``orthogonal`` (recurrent weights) or ``chrono`` (gates for a long memory).
+        forget_bias: added to the forget gate's bias of an LSTM.
+        learned_state: whether the initial state is learned.
+        tied: whether a language model's output weights are its embedding.
+    """
+
+    cell: Literal["rnn", "rnn_relu", "lstm", "gru", "gru_before"] = "lstm"
+    hidden: int = 128
+    layers: int = 1
+    bidirectional: bool = False
+    embedding: int = 0
+    dropout: float = 0.0
+    symbol_dropout: float = 0.0
+    pool: Literal["last", "mean", "max", "attention"] = "last"
+    init: Literal["torch", "orthogonal", "chrono"] = "orthogonal"
+    forget_bias: float = 1.0
+    learned_state: bool = False
+    tied: bool = False

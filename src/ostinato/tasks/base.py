@@ -1,0 +1,97 @@
+"""Task: what is wanted of a model: targets, loss, metrics, answers, and the baselines to beat."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+from torch import Tensor
+
+from ostinato.data.examples import Batch, Examples
+from ostinato.data.settings import DataSettings
+from ostinato.data.spec import Spec
+from ostinato.data.table import Table
+from ostinato.tasks.settings import TaskSettings
+
+Outputs = dict[str, np.ndarray]
+"""What a model (or a baseline) said about a set of examples: arrays whose first axis runs over the examples in order,
+or over the steps of all examples, end to end (then a task's docstring says so)."""
+
+
+class Task(ABC):
+    """One row of :data:`ostinato.tasks.TASKS`. Fitted on the training part only; JSON in, JSON out.
+
+    Class attributes: ``name``; ``watch``, the metric by which models are compared and training is stopped;
+    ``higher_is_better``, whether a larger ``watch`` is better; ``defaults``, recipe keys that this task sets
+    (``{"model.bidirectional": True}``).
+    """
+
+    name: ClassVar[str]
+    watch: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    defaults: ClassVar[dict[str, Any]]
+
+    @property
+    @abstractmethod
+    def mapping(self) -> str:
+        """``one-to-one``, ``one-to-many``, ``many-to-one``, ``many-to-many, aligned`` or ``many-to-many, fed back``."""
+
+    @property
+    @abstractmethod
+    def spec(self) -> Spec:
+        """What a model must take and give."""
+
+    @property
+    @abstractmethod
+    def baselines(self) -> tuple[str, ...]:
+        """Keys of the baselines to beat, from ``majority, mean, feed_forward, ngram_logistic, kgram, repeat_last,
+        seasonal_naive, random_walk``.
+        """
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:
+        """Learns vocabularies, labels and scalers from the training part.
+
+        Raises:
+            DataError: the table cannot serve this task (a single class, text where numbers belong, …).
+        """
+
+    @abstractmethod
+    def examples(self, table: Table) -> Examples:
+        """The table as tensors; without targets where the target column is absent."""
+
+    @abstractmethod
+    def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
+        """Mean loss over what the batch asks for, and how many answers that mean is over (0: nothing to learn here)."""
+
+    @abstractmethod
+    def outputs(self, output: Tensor, batch: Batch) -> Outputs:
+        """A model's output as what it says, per example or per step, in the batch's order."""
+
+    @abstractmethod
+    def metrics(self, outputs: Outputs, examples: Examples) -> dict[str, float]:
+        """The task's metrics (keys of the run folder's contract) against the targets of ``examples``."""
+
+    @abstractmethod
+    def scores(self, outputs: Outputs, examples: Examples) -> np.ndarray:
+        """A number an example (sentence, series, …) whose mean is, or follows, ``watch``: for paired comparison."""
+
+    @abstractmethod
+    def frame(self, outputs: Outputs, table: Table) -> pl.DataFrame:
+        """Answers a person reads: one row an answer, with the truth beside it where the table has it."""
+
+    @abstractmethod
+    def describe(self, table: Table) -> str:
+        """One line that says what was understood: ``3,190 DNA sequences of 60 bases; target 'class', 3 labels``."""
+
+    @abstractmethod
+    def to_config(self) -> dict[str, Any]:
+        """Everything fitted, as JSON."""
+
+    @classmethod
+    @abstractmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""

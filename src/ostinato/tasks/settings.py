@@ -1,0 +1,39 @@
+"""The ``task`` group of a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TaskSettings:
+    """What is wanted.
+
+    Args:
+        name: ``classify``, ``regress``, ``tag``, ``language`` or ``forecast``; empty: inferred from the data.
+        class_weights: ``balanced`` weighs each class by the inverse of its frequency.
+        label_smoothing: share of the target's probability spread over all labels.
+        horizon: steps to forecast.
+        look_back: steps the forecaster sees; 0: chosen from horizon, season and series length.
+        season: steps of one season; 0: inferred from the training part.
+        segment: steps the forecaster reads at once; 0: chosen.
+        decode: ``direct`` (all steps of the horizon at once) or ``rollout`` (each output fed back in).
+        quantiles: of the forecast; must hold 0.5.
+        known: columns of the series that are known ahead (holidays, prices).
+        calendar: whether hour, weekday and month of the time column are used as known ahead.
+        features: feature groups a tagger sees beside the token: ``characters`` and ``lower`` by default.
+    """
+
+    name: str = ""
+    class_weights: Literal["none", "balanced"] = "none"
+    label_smoothing: float = 0.0
+    horizon: int = 1
+    look_back: int = 0
+    season: int = 0
+    segment: int = 0
+    decode: Literal["direct", "rollout"] = "direct"
+    quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
+    known: tuple[str, ...] = ()
+    calendar: bool = True
+    features: tuple[str, ...] = ("characters",)
