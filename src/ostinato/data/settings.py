@@ -14,6 +14,8 @@ class DataSettings:
         target: column to predict; empty where the task needs none (language, forecast of all channels).
         inputs: columns to learn from; empty: every column that can be an input.
         id: column that names the series or the group a row belongs to; groups are never split.
+        group: regular expression whose first match in the id names the group (its first capture, if it has one):
+            ``"[^-]+"`` puts ``ATRINS-DONOR-521`` with ``ATRINS-ACCEPTOR-701``; empty: the whole id.
         time: column with the time of a row.
         kinds: overrides of the inferred kinds, ``{"sequence": "dna"}``.
         unit: what a step of text is: ``char``, ``word`` or ``byte``.
@@ -22,14 +24,16 @@ class DataSettings:
             ``fill`` (fill forward only) or ``error``.
         split: ``random`` (stratified; equal inputs stay together), ``group`` (by ``id``), ``time`` (the last rows test)
             or ``auto``.
-        valid: share of rows for validation.
-        test: share of rows for the test.
+        valid: share of rows for validation; of a series, of its steps, and a whole number above 1 counts the steps.
+        test: share of rows for the test; a series as with ``valid``.
+        rows: use only the first so many rows (steps of each series, where rows are steps); 0: all.
         fold: ``"3/10"`` tests on the third of ten folds instead; empty: one split.
     """
 
     target: str = ""
     inputs: tuple[str, ...] = ()
     id: str = ""
+    group: str = ""
     time: str = ""
     kinds: dict[str, str] = field(default_factory=dict)
     unit: Literal["char", "word", "byte"] = "char"
@@ -38,4 +42,5 @@ class DataSettings:
     split: Literal["auto", "random", "group", "time"] = "auto"
     valid: float = 0.1
     test: float = 0.1
+    rows: int = 0
     fold: str = ""

@@ -18,6 +18,8 @@ class Spec:
         static_size: ``S`` of :attr:`Batch.static`.
         parts_size: size of the character vocabulary of :attr:`Batch.parts`, 0 without.
         horizon: steps to forecast.
+        look_back: steps a forecaster sees.
+        segment: steps a forecaster reads at once.
         known_size: channels of :attr:`Batch.known`, the covariates known ahead.
         causal: True where a step may not see the steps after it (language, forecast): not bidirectional.
     """
@@ -29,6 +31,8 @@ class Spec:
     static_size: int = 0
     parts_size: int = 0
     horizon: int = 0
+    look_back: int = 0
+    segment: int = 0
     known_size: int = 0
     causal: bool = False
 
