@@ -1,1 +1,19 @@
-"""Room: models."""
+"""Models: front end, recurrent stack and head; the network without memory; what a model did on one sequence."""
+
+from ostinato.models.build import MODELS, build
+from ostinato.models.describe import count_parameters, describe
+from ostinato.models.feed_forward import FeedForward
+from ostinato.models.sequence import SequenceModel
+from ostinato.models.settings import ModelSettings
+from ostinato.models.stack import State
+
+__all__ = [
+    "MODELS",
+    "FeedForward",
+    "ModelSettings",
+    "SequenceModel",
+    "State",
+    "build",
+    "count_parameters",
+    "describe",
+]

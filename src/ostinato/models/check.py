@@ -1,0 +1,57 @@
+"""Whether a recipe's ``model`` group makes sense for a task: said before anything is built."""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_type_hints
+
+from ostinato.data.spec import Spec
+from ostinato.errors import UsageError, nearest
+from ostinato.models.settings import ModelSettings
+
+
+def check(spec: Spec, settings: ModelSettings) -> None:
+    """Says nothing where all is well.
+
+    Raises:
+        UsageError: a size, share or name is wrong, or settings do not fit each other or the task; says how to mend it.
+    """
+    _names(settings)
+    _numbers(settings)
+    if spec.causal and settings.bidirectional:
+        raise UsageError("a model that tells what comes next cannot read from the end: set model.bidirectional=false")
+    if settings.symbol_dropout and spec.inputs != "ids":
+        raise UsageError("the inputs are values, not symbols: set model.symbol_dropout=0 (model.dropout works)")
+    if settings.forget_bias != ModelSettings.forget_bias and settings.cell != "lstm":
+        raise UsageError(f"a '{settings.cell}' has no forget gate: leave model.forget_bias out or set model.cell=lstm")
+    if settings.tied:
+        _tied(spec)
+
+
+def _tied(spec: Spec) -> None:
+    if spec.inputs != "ids":
+        raise UsageError("the inputs are values, so there is no embedding to tie the outputs to: set model.tied=false")
+    if spec.outputs != "step" or spec.output_size != spec.input_size:
+        raise UsageError(
+            f"tied weights need the same symbols in and out, but {spec.input_size:,} go in and {spec.output_size:,} "
+            "come out: set model.tied=false"
+        )
+
+
+def _names(settings: ModelSettings) -> None:
+    """Each setting that is one of a few words is one of them."""
+    for key, hint in get_type_hints(ModelSettings).items():
+        known: tuple[Any, ...] = get_args(hint)
+        value = getattr(settings, key)
+        if known and value not in known:
+            raise UsageError(f"model.{key} cannot be '{value}'.{nearest(str(value), list(known))}")
+
+
+def _numbers(settings: ModelSettings) -> None:
+    for key, least in (("hidden", 1), ("layers", 1), ("embedding", 0)):
+        value = getattr(settings, key)
+        if value < least:
+            raise UsageError(f"model.{key} must be at least {least}, not {value}")
+    for key in ("dropout", "symbol_dropout"):
+        value = getattr(settings, key)
+        if not 0.0 <= value < 1.0:
+            raise UsageError(f"model.{key} is a share from 0 to under 1, not {value}")

@@ -1,0 +1,58 @@
+"""A model in one line."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from ostinato.models.feed_forward import FeedForward
+from ostinato.models.front import Front
+from ostinato.models.sequence import SequenceModel
+from ostinato.models.settings import ModelSettings
+
+CELLS = {
+    "rnn": "RNN",
+    "rnn_relu": "RNN (relu)",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "gru_before": "GRU (reset before)",
+}
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Numbers that training moves; a shared tensor counts once."""
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def describe(model: nn.Module) -> str:
+    """``embedding 24 -> LSTM 128 x 2, both directions -> 18 answers, 212,114 parameters``."""
+    parts: list[str]
+    if isinstance(model, SequenceModel):
+        pool = f"{model.settings.pool} step" if model.settings.pool == "last" else model.settings.pool
+        middle = [stack_text(model.settings)] + ([pool] if model.spec.outputs == "sequence" else [])
+        tied = ", tied" if model.settings.tied else ""
+        parts = [_front_text(model.front), *middle, f"{_answers(model.spec.output_size)}{tied}"]
+    elif isinstance(model, FeedForward):
+        middle = [f"last {model.look_back} steps", f"{model.hidden} units", f"{model.hidden} units"]
+        if model.after:
+            middle[0] = f"{model.look_back} steps around"
+        parts = [_front_text(model.front), *middle, _answers(model.spec.output_size)]
+    else:
+        parts = [type(model).__name__]
+    return f"{' -> '.join(parts)}, {count_parameters(model):,} parameters"
+
+
+def stack_text(settings: ModelSettings) -> str:
+    """``LSTM 128 x 2, both directions``."""
+    layers = f" x {settings.layers}" if settings.layers > 1 else ""
+    return f"{CELLS[settings.cell]} {settings.hidden}{layers}{', both directions' if settings.bidirectional else ''}"
+
+
+def _front_text(front: Front) -> str:
+    name = "embedding" if front.ids else ("linear" if front.embedding is not None else "values")
+    characters = f" + characters {front.parts.size}" if front.parts else ""
+    static = f" + static {front.static_size}" if front.static_size else ""
+    return f"{name} {front.embedding_width}{characters}{static}"
+
+
+def _answers(size: int) -> str:
+    return f"{size:,} output{'s' if size > 1 else ''}"

@@ -1,0 +1,92 @@
+"""Heads: what the stack's steps become: an answer a sequence, or an answer a step."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ostinato.models.dropout import VariationalDropout
+from ostinato.models.pool import POOLS, AttentionPool, LastPool
+from ostinato.models.stack import State
+from ostinato.sequences import Ragged
+
+
+class SequenceHead(nn.Module):
+    """Pools the steps and answers once a sequence: ``y = W drop(pool(h)) + b``.
+
+    Args:
+        size: ``D * H``.
+        answers: ``K``.
+        pool: ``last``, ``mean``, ``max`` or ``attention``.
+        directions: ``D``.
+        dropout: share of the pooled units dropped.
+    """
+
+    def __init__(
+        self, size: int, answers: int, *, pool: str = "last", directions: int = 1, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.pool: nn.Module
+        if pool == "last":
+            self.pool = LastPool(directions)
+        elif pool == "attention":
+            self.pool = AttentionPool(size)
+        else:
+            self.pool = POOLS[pool]()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(size, answers)
+
+    def forward(self, steps: Ragged, state: State) -> Tensor:
+        """``steps`` ``(N, D * H)`` and the final state; gives ``(B, K)``."""
+        pooled = self.pool(state[0]) if isinstance(self.pool, LastPool) else self.pool(steps)
+        answers: Tensor = self.linear(self.dropout(pooled))
+        return answers
+
+
+class StepHead(nn.Module):
+    """Answers at every step: ``y[t] = W drop(h[t]) + b``.
+
+    Args:
+        size: ``D * H``.
+        answers: ``K``.
+        dropout: share of the units dropped, the same ones at every step of a sequence.
+    """
+
+    def __init__(self, size: int, answers: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = VariationalDropout(dropout)
+        self.linear = nn.Linear(size, answers)
+
+    def forward(self, steps: Ragged) -> Tensor:
+        """``steps`` ``(N, D * H)``; gives ``(N, K)``."""
+        answers: Tensor = self.linear(self.dropout(steps).values)
+        return answers
+
+
+class TiedHead(nn.Module):
+    """Answers at every step with the embedding itself: ``y[t] = E (P drop(h[t])) + b``.
+
+    ``E`` ``(V, width)`` is the matrix by which symbols come in (Press and Wolf 2017, arXiv 1608.05859); the bottleneck
+    ``P`` stands between only where ``size`` differs from ``width``. ``E`` is handed in at each call and is no parameter
+    of this module, so that it stands once, not twice, in a ``state_dict``.
+
+    Args:
+        size: ``H``.
+        width: size of a symbol's vector.
+        answers: ``V``.
+        dropout: share of the units dropped, the same ones at every step of a sequence.
+    """
+
+    def __init__(self, size: int, width: int, answers: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = VariationalDropout(dropout)
+        self.bottleneck = nn.Linear(size, width, bias=False) if size != width else None
+        self.bias = nn.Parameter(torch.zeros(answers))
+
+    def forward(self, steps: Ragged, matrix: Tensor) -> Tensor:
+        """``steps`` ``(N, H)`` and ``matrix`` ``(V, width)``; gives ``(N, V)``."""
+        values = self.dropout(steps).values
+        if self.bottleneck is not None:
+            values = self.bottleneck(values)
+        return F.linear(values, matrix, self.bias)
