@@ -1,0 +1,67 @@
+"""The chooser: which engine serves a request, decided in one place and never in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from ostinato.engines.aten import TorchEngine
+from ostinato.engines.reference import ReferenceEngine
+from ostinato.engines.request import Engine, Request, Result
+from ostinato.errors import UsageError, nearest
+
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (TorchEngine(), ReferenceEngine())}
+"""Every engine by its name, the fastest first: the first that does not refuse a request serves it."""
+
+FORCED: ContextVar[str | None] = ContextVar("FORCED", default=None)
+
+
+class Choice(NamedTuple):
+    """An engine and why it was chosen."""
+
+    engine: Engine
+    reason: str
+
+
+def choose(request: Request) -> Choice:
+    """The first engine of the table that does not refuse, or the forced one.
+
+    Raises:
+        UsageError: the forced engine refuses the request.
+    """
+    forced = FORCED.get()
+    if forced is not None:
+        refusal = ENGINES[forced].refuses(request)
+        if refusal is not None:
+            raise UsageError(f"engine '{forced}' is forced, but {refusal}")
+        return Choice(ENGINES[forced], "it is forced")
+    refusals = []
+    for engine in ENGINES.values():
+        refusal = engine.refuses(request)
+        if refusal is None:
+            return Choice(engine, "; ".join(refusals) or "it is the fastest that serves this request")
+        refusals.append(f"not '{engine.name}': {refusal}")
+    raise UsageError("; ".join(refusals))
+
+
+def run(request: Request) -> Result:
+    """Serve the request with the engine the chooser takes."""
+    return choose(request).engine.run(request)
+
+
+@contextmanager
+def force(name: str) -> Iterator[None]:
+    """Inside, every request goes to the engine ``name``; a request it refuses is an error.
+
+    Raises:
+        UsageError: no engine has that name.
+    """
+    if name not in ENGINES:
+        raise UsageError(f"no engine '{name}'.{nearest(name, list(ENGINES))}")
+    token = FORCED.set(name)
+    try:
+        yield
+    finally:
+        FORCED.reset(token)
