@@ -12,7 +12,9 @@ from torch import Tensor
 from ostinato.data.examples import Batch, Examples
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
+from ostinato.data.split import Division, divide
 from ostinato.data.table import Table
+from ostinato.sequences import Ragged
 from ostinato.tasks.settings import TaskSettings
 
 Outputs = dict[str, np.ndarray]
@@ -46,8 +48,9 @@ class Task(ABC):
     @property
     @abstractmethod
     def baselines(self) -> tuple[str, ...]:
-        """Keys of the baselines to beat, from ``majority, mean, feed_forward, ngram_logistic, kgram, repeat_last,
-        seasonal_naive, random_walk``.
+        """Keys of the baselines to beat.
+
+        From ``majority, mean, feed_forward, ngram_logistic, kgram, repeat_last, seasonal_naive, random_walk``.
         """
 
     @classmethod
@@ -59,9 +62,33 @@ class Task(ABC):
             DataError: the table cannot serve this task (a single class, text where numbers belong, …).
         """
 
+    @classmethod
+    def divide(
+        cls, table: Table, data: DataSettings, seed: int, valid: Table | None = None, test: Table | None = None
+    ) -> Division:
+        """The train, valid and test tables; parts a user gave are used as they are.
+
+        Rows are divided by :func:`ostinato.data.split.divide`; a task whose examples are cut out of a row (a document,
+        a long series) cuts the rows instead.
+
+        Raises:
+            DataError: there are too few rows to divide.
+        """
+        return divide(table, data, seed, valid=valid, test=test)
+
     @abstractmethod
     def examples(self, table: Table) -> Examples:
         """The table as tensors; without targets where the target column is absent."""
+
+    def lay_out(self, examples: Examples, batch_size: int) -> Examples:
+        """Examples as training and validation read them: as they are, or a document cut into lanes side by side."""
+        del batch_size
+        return examples
+
+    def notes(self, table: Table) -> tuple[str, ...]:
+        """What a user should know of a table against what was fitted: labels never seen, unknown symbols."""
+        del table
+        return ()
 
     @abstractmethod
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
@@ -95,3 +122,12 @@ class Task(ABC):
     @abstractmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
+
+
+def target_array(examples: Examples) -> np.ndarray:
+    """The targets of sequence examples as an array ``(B, *)`` or ``(N, *)``; raises ``ValueError`` without targets."""
+    targets = getattr(examples, "targets", None)
+    if targets is None:
+        raise ValueError("these examples have no targets: metrics need the truth")
+    array: np.ndarray = (targets.values if isinstance(targets, Ragged) else targets).cpu().numpy()
+    return array

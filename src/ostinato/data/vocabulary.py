@@ -1,0 +1,200 @@
+"""Vocabulary: symbols (characters, words, bytes, tokens) and their ids; DNA letters as shares of the four bases."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal, Self, cast, get_args
+
+import numpy as np
+import torch
+
+from ostinato.errors import DataError, ModelFolderError
+from ostinato.sequences import Ragged
+
+Unit = Literal["char", "word", "byte", "token"]
+
+_WORD = re.compile(r"\n|\S+")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Symbols and their ids: 0 is the unknown symbol, then begin and end where ``marks`` is set, then the symbols.
+
+    There is no padding symbol, since nothing is ever padded.
+
+    Args:
+        symbols: the known symbols, the most frequent first; of bytes, all 256 as the characters of Latin-1.
+        unit: ``char``; ``word``: what stands between white space, a line end being a word of its own; ``byte`` of
+            UTF-8; ``token``: the values are lists of tokens already.
+        marks: whether there are ids for the begin and the end of a sequence.
+        lower: whether values are lower-cased first.
+    """
+
+    symbols: tuple[str, ...]
+    unit: Unit = "char"
+    marks: bool = False
+    lower: bool = False
+
+    UNKNOWN: ClassVar[int] = 0
+    UNKNOWN_TEXT: ClassVar[str] = "\N{REPLACEMENT CHARACTER}"
+
+    @classmethod
+    def fit(
+        cls,
+        values: Iterable[str | Sequence[str]],
+        unit: Unit = "char",
+        *,
+        min_count: int = 1,
+        marks: bool = False,
+        lower: bool = False,
+    ) -> Self:
+        """From the training part; a symbol seen fewer than ``min_count`` times is unknown (bytes are all known)."""
+        empty = cls((), unit, marks, lower)
+        if unit == "byte":
+            return cls(tuple(map(chr, range(256))), unit, marks, lower)
+        counts = Counter(symbol for value in values for symbol in empty.pieces(value))
+        kept = [(-count, symbol) for symbol, count in counts.items() if count >= min_count]
+        return cls(tuple(symbol for _, symbol in sorted(kept)), unit, marks, lower)
+
+    def __len__(self) -> int:
+        return self._offset + len(self.symbols)
+
+    @property
+    def _offset(self) -> int:
+        return 3 if self.marks else 1
+
+    @property
+    def begin(self) -> int:
+        """Id of the begin mark; raises ``ValueError`` without marks."""
+        return self._mark(1)
+
+    @property
+    def end(self) -> int:
+        """Id of the end mark; raises ``ValueError`` without marks."""
+        return self._mark(2)
+
+    def _mark(self, number: int) -> int:
+        if not self.marks:
+            raise ValueError("this vocabulary has no begin and end marks")
+        return number
+
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        """Symbol to id."""
+        return {symbol: number for number, symbol in enumerate(self.symbols, self._offset)}
+
+    def pieces(self, value: str | Sequence[str]) -> Sequence[str]:
+        """The symbols of one value, known or not."""
+        if not isinstance(value, str):
+            return [token.lower() for token in value] if self.lower else value
+        value = value.lower() if self.lower else value
+        if self.unit == "word":
+            return _WORD.findall(value)
+        return value.encode("utf-8", "surrogatepass").decode("latin-1") if self.unit == "byte" else value
+
+    def encode(self, values: Sequence[str | Sequence[str]]) -> Ragged:
+        """``B`` values as ids: a Ragged of ``(N,)`` int64; an unknown symbol is 0."""
+        pieces = [self.pieces(value) for value in values]
+        lengths = torch.tensor([len(piece) for piece in pieces], dtype=torch.int64)
+        if self.unit in {"char", "byte"}:
+            return Ragged(torch.from_numpy(self._characters("".join(map("".join, pieces)))), lengths)
+        ids = [self.ids.get(symbol, self.UNKNOWN) for piece in pieces for symbol in piece]
+        return Ragged(torch.tensor(ids, dtype=torch.int64), lengths)
+
+    def _characters(self, text: str) -> np.ndarray:
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        return self._by_code[np.minimum(codes, len(self._by_code) - 1)]
+
+    @cached_property
+    def _by_code(self) -> np.ndarray:
+        """Id by code point; the last entry stands for every higher code point."""
+        table = np.zeros(max(map(ord, self.symbols), default=0) + 2, dtype=np.int64)
+        for symbol, number in self.ids.items():
+            table[ord(symbol)] = number
+        return table
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Ids as text, marks left out, an unknown symbol as U+FFFD; words and tokens are joined by blanks."""
+        known = [int(number) for number in ids if int(number) >= self._offset or int(number) == self.UNKNOWN]
+        symbols = [self.symbol(number) for number in known]
+        if self.unit == "byte":
+            return b"".join(s.encode("utf-8" if s == self.UNKNOWN_TEXT else "latin-1") for s in symbols).decode(
+                "utf-8", "replace"
+            )
+        if self.unit == "char":
+            return "".join(symbols)
+        return re.sub(r" ?\n ?", "\n", " ".join(symbols))
+
+    def symbol(self, number: int) -> str:
+        """One id as text; the marks are empty."""
+        if number == self.UNKNOWN:
+            return self.UNKNOWN_TEXT
+        return self.symbols[number - self._offset] if number >= self._offset else ""
+
+    def to_config(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"unit": self.unit, "marks": self.marks, "lower": self.lower, "symbols": list(self.symbols)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
+        symbols, unit = config.get("symbols"), config.get("unit")
+        if unit not in get_args(Unit) or not isinstance(symbols, list) or len(set(symbols)) != len(symbols):
+            raise ModelFolderError("the vocabulary is damaged: it needs a unit and a list of distinct symbols")
+        if unit in {"char", "byte"} and any(len(symbol) != 1 for symbol in symbols):
+            raise ModelFolderError(f"the vocabulary is damaged: a {unit} of more than one character")
+        return cls(tuple(symbols), cast("Unit", unit), bool(config.get("marks")), bool(config.get("lower")))
+
+
+IUPAC = {
+    "A": "A", "C": "C", "G": "G", "T": "T", "U": "T",
+    "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC",
+    "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT", "-": "", ".": "",
+}  # fmt: skip
+"""Nomenclature Committee of the IUB, Nucleic Acids Research 13 (1985) 3021: letter to the bases it may be."""
+
+
+def _shares() -> np.ndarray:
+    table = np.full((128, 4), np.nan, dtype=np.float32)
+    for letter, bases in IUPAC.items():
+        table[ord(letter)] = [(base in bases) / max(len(bases), 1) for base in "ACGT"]
+        table[ord(letter.lower())] = table[ord(letter)]
+    return table
+
+
+_SHARES = _shares()
+
+
+def dna_values(sequences: Sequence[str], lines: Sequence[int] | np.ndarray = (), column: str | None = None) -> Ragged:
+    """DNA as shares of the bases A, C, G, T: a Ragged of ``(N, 4)`` float32.
+
+    ``A`` is 1000, ``R`` (A or G) .5 0 .5 0, ``N`` .25 each, a gap 0000: an ambiguity is the average of what it may be.
+
+    Args:
+        sequences: IUPAC letters.
+        lines: the line of the file on which each sequence begins, for the message.
+        column: the column's name, for the message.
+
+    Raises:
+        DataError: a letter is no IUPAC code.
+    """
+    lengths = torch.tensor([len(sequence) for sequence in sequences], dtype=torch.int64)
+    codes = np.frombuffer("".join(sequences).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    values = _SHARES[np.minimum(codes, 127)]
+    values[codes > 127] = np.nan
+    bad = np.flatnonzero(np.isnan(values[:, 0]))
+    if len(bad):
+        ends = lengths.cumsum(0).numpy()
+        row = int(np.searchsorted(ends, bad[0], side="right"))
+        place = int(bad[0] - ends[row] + len(sequences[row]))
+        letter = sequences[row][place]
+        raise DataError(
+            f"'{letter}' at base {place + 1} is no DNA letter; known: {' '.join(IUPAC)}",
+            row=int(lines[row]) if len(lines) else None,
+            column=column,
+        )
+    return Ragged(torch.from_numpy(values), lengths)

@@ -1,0 +1,30 @@
+"""Describe: a table's inputs in words."""
+
+from __future__ import annotations
+
+from ostinato.data.features import Features
+from ostinato.data.table import Kind, Table
+
+_STEP = {"char": "characters", "word": "words", "byte": "bytes"}
+_NAME = {Kind.TEXT: "texts", Kind.TOKENS: "token sequences", Kind.DNA: "DNA sequences", Kind.SERIES: "series"}
+
+
+def describe_inputs(table: Table, features: Features) -> str:
+    """``3,190 DNA sequences of 60 bases``, ``270 series of 7 to 29 steps, 12 channels``."""
+    lengths = features.examples(table).lengths
+    unit = features.vocabulary.unit if features.vocabulary else ""
+    step = {Kind.TOKENS: "tokens", Kind.DNA: "bases", Kind.SERIES: "steps"}.get(features.kind) or _STEP[unit]
+    text = f"{len(table):,} {_NAME[features.kind]}"
+    if len(lengths):
+        text += f" of {spread(int(lengths.min()), int(lengths.max()))} {step}"
+    if features.channels is not None:
+        count = len(features.channels.names)
+        text += f", {count:,} channel{'s' if count != 1 else ''}"
+    if features.static.columns:
+        text += ", beside " + ", ".join(f"'{column.name}'" for column in features.static.columns)
+    return text
+
+
+def spread(low: int, high: int) -> str:
+    """``60`` or ``7 to 29``."""
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
