@@ -22,6 +22,7 @@ class TrainingSettings:
         seed: everything random derives from it.
         seeds: trainings with seeds ``seed, seed + 1, …``; results carry their spread.
         device: ``auto``, ``cpu``, ``cuda``, ``mps``.
+        checkpoint_seconds: a checkpoint is written so often within an epoch, beside the one at its end.
         precision: ``float32``, or ``auto``/``bfloat16``/``float16`` for automatic mixed precision.
     """
 
@@ -36,6 +37,7 @@ class TrainingSettings:
     seed: int = 0
     seeds: int = 1
     device: str = "auto"
+    checkpoint_seconds: float = 30.0
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "float32"
 
 
