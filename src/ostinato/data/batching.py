@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ostinato.data.cut import cut
 from ostinato.data.examples import Batch, Examples, SequenceExamples
 from ostinato.sequences import Ragged
 
@@ -93,26 +94,13 @@ def windows(batch: Batch, window: int) -> Iterator[Window]:
 
 
 def _cut(batch: Batch, rows: Tensor, start: int, stop: int, last: Tensor) -> Batch:
-    inputs = batch.inputs.take(rows).slice(start, stop)
-    parts = None
-    if batch.parts is not None:
-        numbers = Ragged(torch.arange(batch.inputs.values.shape[0]), batch.inputs.lengths)
-        parts = batch.parts.take(numbers.take(rows).slice(start, stop).values)
-    targets: Ragged | Tensor | None = None
-    if isinstance(batch.targets, Ragged):
-        targets = batch.targets.take(rows).slice(start, stop)
-    elif batch.targets is not None:
-        targets = batch.targets[rows.to(batch.targets.device)].clone()
-        targets[~last.to(targets.device)] = float("nan") if targets.is_floating_point() else -1
-    return replace(
-        batch,
-        inputs=inputs,
-        index=batch.index[rows],
-        static=None if batch.static is None else batch.static[rows.to(batch.static.device)],
-        parts=parts,
-        targets=targets,
-        known=None if batch.known is None else batch.known[rows.to(batch.known.device)],
-    )
+    lengths = (batch.inputs.lengths[rows].clamp(max=stop) - start).clamp(min=0)
+    piece = cut(batch, rows, torch.full_like(rows, start), lengths)
+    if not isinstance(piece.targets, Tensor):
+        return piece
+    targets = piece.targets  # a copy already: cut takes rows by index
+    targets[~last.to(targets.device)] = float("nan") if targets.is_floating_point() else -1
+    return replace(piece, targets=targets)
 
 
 def lanes(examples: SequenceExamples, count: int) -> SequenceExamples:
@@ -133,11 +121,11 @@ def lanes(examples: SequenceExamples, count: int) -> SequenceExamples:
     while int(np.maximum(-(-lengths // size), 1).sum()) > count:
         size += 1
     pieces = [piece for length in lengths.tolist() for piece in _nearly_equal(length, max(-(-length // size), 1))]
-    cut = torch.tensor(pieces, dtype=torch.int64)
+    sizes = torch.tensor(pieces, dtype=torch.int64)
     targets = examples.targets
     return SequenceExamples(
-        inputs=Ragged(examples.inputs.values, cut),
-        targets=Ragged(targets.values, cut) if isinstance(targets, Ragged) else None,
+        inputs=Ragged(examples.inputs.values, sizes),
+        targets=Ragged(targets.values, sizes) if isinstance(targets, Ragged) else None,
     )
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from ostinato.data.cut import cut, step_rows
 from ostinato.data.examples import Batch
 from ostinato.errors import UsageError
 from ostinato.tasks.base import Task
-from ostinato.training.cut import cut, step_rows
 from ostinato.training.device import Precision
 from ostinato.training.settings import TrainingSettings
 from ostinato.training.stream import State, Stream
@@ -55,6 +55,12 @@ class Bptt:
     def updates(self, longest: int) -> int:
         """Updates that a batch gives whose longest sequence has so many steps."""
         return -(-longest // self.window) if self.window and self.per_step else 1
+
+    def steps(self, lengths: Tensor, order: Sequence[Tensor]) -> int:
+        """Updates of an epoch over the batches ``order`` of sequences with ``lengths``."""
+        if not (self.window and self.per_step):
+            return len(order)
+        return sum(self.updates(int(lengths[index].max())) for index in order)
 
     def losses(self, batch: Batch, first: int = 0) -> Iterator[tuple[Tensor, int, int]]:
         """For each update, from ``first`` on: the mean loss, how many answers it is over, and over how many steps.

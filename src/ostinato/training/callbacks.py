@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ostinato.errors import ModelFolderError
 from ostinato.training.atomic import write_atomically
 from ostinato.training.history import History, Row
 
@@ -79,11 +82,22 @@ class Log(Callback):
                 continue
             if isinstance(row, dict) and row.get("epoch", progress.epoch) < progress.epoch:
                 kept.append(line + b"\n")
-        write_atomically(self.path, b"".join(kept))
+        with self._telling():
+            write_atomically(self.path, b"".join(kept))
 
     def on_epoch(self, progress: Progress, row: Row) -> None:  # noqa: ARG002
         """Appends the row and waits until the disk has it."""
-        with self.path.open("ab") as file:
+        with self._telling(), self.path.open("ab") as file:
             file.write(json.dumps(row).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise ModelFolderError(
+                f"{self.path}: the log cannot be written ({error.strerror or error}). "
+                "Free some space or make the folder writable, then resume"
+            ) from error

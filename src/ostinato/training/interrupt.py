@@ -22,6 +22,7 @@ class Interrupts:
         self._before: Any = None
 
     def __enter__(self) -> Self:
+        self.asked = False
         if threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGINT, self._on_signal)
         return self

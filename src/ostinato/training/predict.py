@@ -13,8 +13,10 @@ from ostinato.tasks.base import Outputs, Task
 from ostinato.training.bptt import why_not_carried
 from ostinato.training.stream import Stream
 
-MOST_STEPS = 1 << 18
-"""Steps run at once, however small the batches: a batch is split where its sequences are long."""
+MOST_NUMBERS = 1 << 26
+"""About as many numbers a layer may hold at once (256 MiB): batches are smaller where sequences are long."""
+WIDTH = 256
+"""Numbers a step is taken to need, at least."""
 
 
 def predict(
@@ -35,8 +37,8 @@ def predict(
         task: says what an output means.
         examples: with targets or without.
         window: sequences longer than this are run in windows of so many steps, the state carried over: the same
-            answers, and memory for one window only. 0, and models that need the whole sequence at once (both
-            directions, pooling over all steps, forecasts): whole sequences.
+            answers, and memory for one window only. 0: as long as memory allows. Models that need the whole sequence
+            at once (both directions, pooling over all steps, forecasts) get whole sequences always.
         batch_size: most sequences at once.
         device: None: where the model is.
     """
@@ -72,7 +74,9 @@ class Assessment:
         if device is None:
             device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
         self.model, self.task, self.examples = model, task, examples
-        self.window = 0 if why_not_carried(model, task) else window
+        width = max(WIDTH, task.spec.output_size if task.spec.outputs == "step" else 0)
+        self.most_steps = max(1, MOST_NUMBERS // width)
+        self.window = 0 if why_not_carried(model, task) else min(window or self.most_steps, self.most_steps)
         self.batch_size, self.device = max(1, batch_size), torch.device(device)
         self.answers = 0
 
@@ -114,7 +118,7 @@ class Assessment:
         start = 0
         for stop in range(1, len(order) + 1):
             full = stop - start == self.batch_size
-            if stop == len(order) or full or (stop - start + 1) * spans[stop] > MOST_STEPS:
+            if stop == len(order) or full or (stop - start + 1) * spans[stop] > self.most_steps:
                 yield order[start:stop]
                 start = stop
 

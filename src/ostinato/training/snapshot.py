@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ostinato.data.examples import Examples
 from ostinato.errors import ModelFolderError
+from ostinato.training.settings import OptimizerSettings, TrainingSettings
 
 
 def copy_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -63,6 +66,31 @@ def restore_random(states: Mapping[str, Tensor], device: torch.device) -> None:
         torch.cuda.set_rng_state(states["cuda"], device)
     if device.type == "mps" and "mps" in states:
         torch.mps.set_rng_state(states["mps"])
+
+
+FREE = ("epochs", "minutes", "patience", "device", "seeds", "checkpoint_seconds")
+"""Settings that may change between a training and its resumption."""
+
+
+def identity(
+    model: nn.Module, train: Examples, valid: Examples, settings: TrainingSettings, optimizer: OptimizerSettings
+) -> dict[str, Any]:
+    """What must be the same when a training is resumed, as JSON."""
+    fixed = {f"training.{key}": value for key, value in asdict(settings).items() if key not in FREE}
+    weights = {f"the shape of {name}": list(value.shape) for name, value in model.state_dict().items()}
+    return {
+        **fixed,
+        **{f"optimizer.{key}": value for key, value in asdict(optimizer).items()},
+        **weights,
+        "the number of training examples": len(train),
+        "the number of training steps": int(train.lengths.sum()),
+        "the number of validation examples": len(valid),
+    }
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What must be the same for the same bits, as JSON."""
+    return {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": device.type}
 
 
 def check_same(stored: Mapping[str, Any], current: Mapping[str, Any], folder: object) -> None:

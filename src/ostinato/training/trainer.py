@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +16,7 @@ from ostinato.errors import ModelFolderError, TrainingError, UsageError, nearest
 from ostinato.tasks.base import Task
 from ostinato.training.bptt import Bptt
 from ostinato.training.callbacks import Callback, Progress
+from ostinato.training.check import check
 from ostinato.training.checkpoint import Checkpoint, Checkpoints
 from ostinato.training.device import Precision, choose_device
 from ostinato.training.history import History, Row, Stopped
@@ -30,6 +29,8 @@ from ostinato.training.settings import OptimizerSettings, TrainingSettings
 from ostinato.training.snapshot import (
     check_same,
     copy_weights,
+    identity,
+    machine,
     optimizer_tensors,
     part,
     random_states,
@@ -43,8 +44,6 @@ from ostinato.training.update import Updater
 
 HIGHER = frozenset({"accuracy", "macro_f1", "span_f1", "bleu"})
 """Metrics beside a task's own ``watch`` of which more is better."""
-FREE = ("epochs", "minutes", "patience", "device", "seeds", "checkpoint_seconds")
-"""Settings that may change between a training and its resumption."""
 
 
 class Trainer:
@@ -83,7 +82,7 @@ class Trainer:
         folder: str | Path | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> None:
-        _check(settings, train)
+        check(settings, train)
         self.model, self.task, self.train, self.valid = model, task, train, valid
         self.settings, self.callbacks = settings, tuple(callbacks)
         self.device = choose_device(settings.device)
@@ -98,6 +97,7 @@ class Trainer:
         self.tally = Tally(self.ledger, self.device)
         self.best: dict[str, Tensor] = {}
         self.watch, self.higher_is_better = self._watched()
+        self._identity = identity(model, train, valid, settings, optimizer)
         self._began = self._saved = perf_counter()
         self._valid_seconds = 0.0
         self._drops = 0
@@ -112,6 +112,8 @@ class Trainer:
             ModelFolderError: the folder holds another training already, or cannot be written.
             KeyboardInterrupt: on Ctrl-C, after a checkpoint.
         """
+        if self.ledger.epoch or self.ledger.step:
+            raise UsageError("this Trainer has trained already; make another one, or call resume()")
         if self.checkpoints is not None and self.checkpoints.numbers():
             raise ModelFolderError(
                 f"{self.checkpoints.folder}: holds the checkpoints of an earlier training; resume it, or train into "
@@ -169,8 +171,7 @@ class Trainer:
     def _epoch(self) -> None:
         settings, ledger = self.settings, self.ledger
         order = batches(self.train, settings.batch_size, settings.seed, ledger.epoch, count=settings.epoch_size)
-        lengths = self.train.lengths
-        steps = sum(self.bptt.updates(int(lengths[index].max())) for index in order)
+        steps = self.bptt.steps(self.train.lengths, order)
         self._drops = ledger.drops(self.schedule.settings.every, self.higher_is_better)
         self.model.train()
         self.speed.restart()
@@ -353,8 +354,8 @@ class Trainer:
         state = {
             "ledger": {**self.ledger.to_config(), "seconds": self._seconds()},
             "scaler": self.updater.scaler.state_dict(),
-            "run": self._identity(),
-            "machine": {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": self.device.type},
+            "run": self._identity,
+            "machine": machine(self.device),
         }
         self.checkpoints.save(Checkpoint(tensors, state))
         self._saved = perf_counter()
@@ -363,58 +364,23 @@ class Trainer:
         assert self.checkpoints is not None
         checkpoint = self.checkpoints.load(self._warn)
         tensors, state = checkpoint.tensors, checkpoint.state
-        check_same(state["run"], self._identity(), self.checkpoints.folder)
+        check_same(state["run"], self._identity, self.checkpoints.folder)
         self.model.load_state_dict(part("model", tensors))
         self.best = {name: value.to(self.device) for name, value in part("best", tensors).items()}
         restore_optimizer(self.optimizer, part("optimizer", tensors))
         restore_random(part("random", tensors), self.device)
         carried = part("carried", tensors)
         self.bptt.state = tuple(carried[str(number)].to(self.device) for number in range(len(carried))) or None
-        self.updater.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:
+            self.updater.scaler.load_state_dict(state["scaler"])
         self.ledger = Ledger.from_config(state["ledger"])
         self.tally = Tally(self.ledger, self.device)
-        self._warn_of_machine(state["machine"])
-
-    def _warn_of_machine(self, before: dict[str, Any]) -> None:
-        now = {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": self.device.type}
-        for key, value in now.items():
-            if before[key] != value:
-                self._warn(f"{key} was {before[key]} and is now {value}: not the same bits as without interruption")
-
-    def _identity(self) -> dict[str, Any]:
-        """What must be the same for a resumption, as JSON."""
-        groups = {"training": asdict(self.settings), "optimizer": asdict(self.schedule.settings)}
-        fixed = {
-            f"{group}.{key}": value
-            for group, values in groups.items()
-            for key, value in values.items()
-            if group != "training" or key not in FREE
-        }
-        weights = {f"the shape of {name}": list(value.shape) for name, value in self.model.state_dict().items()}
-        return {
-            **fixed,
-            **weights,
-            "the number of training examples": len(self.train),
-            "the number of training steps": int(self.train.lengths.sum()),
-            "the number of validation examples": len(self.valid),
-        }
+        for key, value in machine(self.device).items():
+            before = state["machine"][key]
+            if before != value:
+                self._warn(f"{key} was {before} and is now {value}: not the same bits as without interruption")
 
 
 def _plain(value: float) -> float | None:
     """As JSON, which has no NaN and no infinity."""
     return float(value) if math.isfinite(value) else None
-
-
-def _check(settings: TrainingSettings, train: Examples) -> None:
-    """Raises ``UsageError`` for the first setting that cannot be, or where there is nothing to learn from."""
-    if not len(train):
-        raise UsageError("there is nothing to learn from: the training part has no examples")
-    if not int(train.lengths.max()):
-        raise UsageError("there is nothing to learn from: every training sequence is empty")
-    for key, least in (("epochs", 1), ("batch_size", 1)):
-        if getattr(settings, key) < least:
-            raise UsageError(f"training.{key} is {getattr(settings, key)}; it must be {least} or more")
-    for key in ("minutes", "epoch_size", "window", "burn_in", "patience", "seed", "checkpoint_seconds"):
-        value = getattr(settings, key)
-        if not 0 <= value < math.inf:
-            raise UsageError(f"training.{key} is {value}; it must be 0 or more")
