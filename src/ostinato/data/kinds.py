@@ -1,0 +1,203 @@
+"""Kinds: what each column holds, guessed from its cells, told with a reason, and overridable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from ostinato.data.cells import Cells, as_text, is_list, share_of_numbers, to_numbers, whole
+from ostinato.data.dna import IUPAC
+from ostinato.data.settings import DataSettings
+from ostinato.data.table import SEQUENCE_KINDS, Kind
+from ostinato.data.times import read_times, sounds_like_time
+from ostinato.errors import DataError, nearest
+
+_ID_NAME = re.compile(r"^(id|uid|uuid|guid|key|.*[_ ](id|key)|.*Id|sent_id)$")
+_CODE = re.compile(r"^[\w.:\-/|]*\d[\w.:\-/|]*$", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A column's kind and why, in a few words for the user."""
+
+    kind: Kind
+    reason: str
+
+
+def guess(cells: Cells, settings: DataSettings) -> dict[str, Guess]:
+    """The kind of every column.
+
+    Rules, the first that fits: what ``settings`` say; lists; categories, for the target; times; numbers; DNA; names of
+    rows; categories; text. Where nothing is left that a model could read, a column of names is text after all.
+
+    Raises:
+        DataError: ``settings.kinds`` names a column or a kind that does not exist.
+    """
+    check_overrides(cells, settings)
+    guesses = {name: _guess(cells[name], settings) for name in cells.names}
+    if not any(g.kind in SEQUENCE_KINDS or g.kind is Kind.NUMBER for g in guesses.values()):
+        _promote(cells, settings, guesses)
+    return guesses
+
+
+def check_overrides(cells: Cells, settings: DataSettings) -> None:
+    """Whether ``settings.kinds`` make sense for these columns; the target's may be absent (rows to predict)."""
+    for name, kind in settings.kinds.items():
+        if kind not in list(Kind):
+            raise DataError(f"kinds: '{kind}' is no kind.{nearest(kind, [k.value for k in Kind])}", column=name)
+        if name not in cells.names and name not in {settings.target, settings.id, settings.time}:
+            raise DataError(f"kinds names a column '{name}'.{nearest(name, cells.names)}", path=cells.path)
+
+
+def _promote(cells: Cells, settings: DataSettings, guesses: dict[str, Guess]) -> None:
+    """Makes the longest column of names or categories the text to read."""
+    spoken = {settings.id, settings.target, settings.time, *settings.kinds}
+    open_to = [n for n, g in guesses.items() if g.kind in {Kind.ID, Kind.CATEGORY} and n not in spoken]
+    if open_to and settings.target:
+        longest = max(open_to, key=lambda n: float(str(as_text(cells[n]).str.len_chars().mean() or 0)))
+        guesses[longest] = Guess(Kind.TEXT, "the only column a model could read")
+
+
+def _guess(series: pl.Series, settings: DataSettings) -> Guess:
+    name = series.name
+    if name in settings.kinds:
+        return Guess(Kind(settings.kinds[name]), "you said so")
+    if name == settings.id:
+        return Guess(Kind.ID, "you named it as id")
+    if name == settings.time:
+        return Guess(Kind.TIME, "you named it as time")
+    if is_list(series):
+        return _guess_list(series, target=name == settings.target)
+    if name == settings.target:
+        return _guess_target(series)
+    return next(found for rule in _RULES if (found := rule(series)) is not None)
+
+
+def _guess_list(series: pl.Series, *, target: bool) -> Guess:
+    inner = series.explode()
+    inner = inner.explode() if is_list(inner) else inner
+    if inner.dtype == pl.String or (target and inner.dtype == pl.Boolean):
+        distinct = inner.n_unique()
+        if target:
+            return Guess(Kind.TAGS, f"lists of strings, {distinct:,} different, and the target")
+        return Guess(Kind.TOKENS, "lists of strings")
+    if inner.dtype.is_numeric() or inner.dtype in (pl.Null, pl.Boolean):
+        return Guess(Kind.SERIES, "lists of numbers")
+    raise DataError(f"lists of {inner.dtype} are not read: use lists of strings or of numbers", column=series.name)
+
+
+def _guess_target(series: pl.Series) -> Guess:
+    """A target is a category where its values repeat; else a number, or a text to be written."""
+    text = as_text(series).drop_nulls()
+    distinct, count = text.n_unique(), len(text)
+    values, bad = to_numbers(series)
+    told = f"{distinct:,} different values in {count:,} rows"
+    if series.dtype == pl.Boolean:
+        return Guess(Kind.CATEGORY, "true or false")
+    if count and not bad.any():
+        integers = whole(pl.Series(values[~np.isnan(values)]))
+        few = distinct <= min(100, max(2, count // 5))
+        return Guess(Kind.CATEGORY, f"whole numbers, {told}") if integers and few else Guess(Kind.NUMBER, "numbers")
+    dna = _dna(series)
+    if dna is not None and distinct * 2 > count:
+        return dna
+    if distinct * 1.5 <= count or (distinct <= 20 and float(str(text.str.len_chars().mean() or 0)) <= 40):
+        return Guess(Kind.CATEGORY, told)
+    number = _mostly_numbers(series)
+    return number or Guess(Kind.TEXT, told)
+
+
+def _time(series: pl.Series) -> Guess | None:
+    if share_of_numbers(series) == 1.0 and not sounds_like_time(series.name):
+        return None
+    if series.dtype.is_temporal() or series.dtype == pl.String:
+        found = read_times(series)
+        if found is not None and (not found.counts or _rises(found.values)):
+            return Guess(Kind.TIME, found.form)
+    elif series.dtype.is_integer() and sounds_like_time(series.name):
+        found = read_times(series)
+        if found is not None and _rises(found.values):
+            return Guess(Kind.TIME, found.form)
+    return None
+
+
+def _rises(values: np.ndarray) -> bool:
+    """Whether times go up (or down) at every row: an hour of the day that comes again is a number, not a time."""
+    steps = np.diff(values.astype(np.int64))
+    return len(steps) > 0 and bool((steps > 0).all() or (steps < 0).all())
+
+
+def _all_numbers(series: pl.Series) -> Guess | None:
+    return Guess(Kind.NUMBER, "numbers") if share_of_numbers(series) == 1.0 else None
+
+
+def _mostly_numbers(series: pl.Series) -> Guess | None:
+    return Guess(Kind.NUMBER, "most cells are numbers") if share_of_numbers(series) > 0.5 else None
+
+
+def _dna(series: pl.Series) -> Guess | None:
+    text = as_text(series).drop_nulls()
+    if not len(text) or float(str(text.str.len_chars().mean())) < 20:
+        return None
+    letters = text.str.to_uppercase()
+    if not letters.str.contains(f"^[{IUPAC}]+$").all():
+        return None
+    bases = float(letters.str.count_matches("[ACGTU]").sum()) / float(letters.str.len_chars().sum())
+    return Guess(Kind.DNA, "only letters of DNA, mostly A C G T") if bases >= 0.8 else None
+
+
+def _id(series: pl.Series) -> Guess | None:
+    text = as_text(series).drop_nulls()
+    if len(text) < 2:
+        return None
+    distinct = text.n_unique() / len(text)
+    if _ID_NAME.match(series.name) and distinct == 1.0:
+        return Guess(Kind.ID, "named like an id, and all different")
+    if len(text) >= 10 and distinct >= 0.9 and series.dtype == pl.String:
+        codes = float(str(text.str.contains(_CODE.pattern).mean()))
+        if codes >= 0.95 and float(str(text.str.len_chars().mean())) <= 64:
+            return Guess(Kind.ID, "codes with digits, nearly all different")
+    return None
+
+
+def _id_number(series: pl.Series) -> Guess | None:
+    """Whole numbers that are all different, under a name like ``id``."""
+    if _ID_NAME.match(series.name) and series.dtype != pl.Boolean and not series.dtype.is_float():
+        return _id(series)
+    return None
+
+
+def _category(series: pl.Series) -> Guess | None:
+    text = as_text(series).drop_nulls()
+    distinct = text.n_unique()
+    if series.dtype == pl.Boolean or (len(text) and distinct * 2 <= len(text) and distinct <= 1000):
+        return Guess(Kind.CATEGORY, f"{distinct:,} different values in {len(text):,} rows")
+    return None
+
+
+def _empty(series: pl.Series) -> Guess | None:
+    empty = series.null_count() == len(series) or (
+        series.dtype == pl.String and as_text(series).null_count() == len(series)
+    )
+    return Guess(Kind.NUMBER, "empty") if empty else None
+
+
+def _text(series: pl.Series) -> Guess | None:  # noqa: ARG001  (the last rule takes what is left)
+    return Guess(Kind.TEXT, "what is left")
+
+
+_RULES: tuple[Callable[[pl.Series], Guess | None], ...] = (
+    _empty,
+    _time,
+    _id_number,
+    _all_numbers,
+    _dna,
+    _id,
+    _category,
+    _mostly_numbers,
+    _text,
+)
