@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.data.cut import cut
 from ostinato.data.examples import Batch, Examples, SequenceExamples
+from ostinato.data.excerpt import excerpt
 from ostinato.sequences import Ragged
 
 JITTER = 0.15
@@ -95,10 +95,10 @@ def windows(batch: Batch, window: int) -> Iterator[Window]:
 
 def _cut(batch: Batch, rows: Tensor, start: int, stop: int, last: Tensor) -> Batch:
     lengths = (batch.inputs.lengths[rows].clamp(max=stop) - start).clamp(min=0)
-    piece = cut(batch, rows, torch.full_like(rows, start), lengths)
+    piece = excerpt(batch, rows, torch.full_like(rows, start), lengths)
     if not isinstance(piece.targets, Tensor):
         return piece
-    targets = piece.targets  # a copy already: cut takes rows by index
+    targets = piece.targets  # a copy already: an excerpt takes rows by index
     targets[~last.to(targets.device)] = float("nan") if targets.is_floating_point() else -1
     return replace(piece, targets=targets)
 

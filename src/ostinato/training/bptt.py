@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from ostinato.data.cut import cut, step_rows
 from ostinato.data.examples import Batch
+from ostinato.data.excerpt import excerpt, step_rows
 from ostinato.errors import UsageError
 from ostinato.tasks.base import Task
 from ostinato.training.device import Precision
@@ -95,7 +95,7 @@ class Bptt:
             if not len(rows):
                 return output.sum() * 0.0, 0
             output = output[step_rows(batch.inputs, rows, starts, lengths).to(output.device)]
-            batch = cut(batch, rows, starts, lengths)
+            batch = excerpt(batch, rows, starts, lengths)
         with self.precision.autocast():
             return self.task.loss(output, batch)
 
@@ -107,11 +107,11 @@ class Bptt:
             return self._forward(batch, None)[0]
         long = long[lengths[long].argsort(descending=True, stable=True)]  # the order in which a stream gives its state
         heads = lengths[long] - self.window
-        tails = cut(batch, long, heads, torch.full_like(long, self.window))
-        state = self._state_after(cut(batch, long, torch.zeros_like(long), heads))
+        tails = excerpt(batch, long, heads, torch.full_like(long, self.window))
+        state = self._state_after(excerpt(batch, long, torch.zeros_like(long), heads))
         output = self._forward(tails, state)[0]
         if len(short):
-            whole = self._forward(cut(batch, short, torch.zeros_like(short), lengths[short]), None)[0]
+            whole = self._forward(excerpt(batch, short, torch.zeros_like(short), lengths[short]), None)[0]
             order = torch.cat([short, long]).argsort().to(output.device)
             output = torch.cat([whole, output])[order]
         return output
