@@ -2,11 +2,32 @@
 
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.classify import Classify
+from ostinato.tasks.forecast import Forecast
+from ostinato.tasks.infer import Choice, infer
+from ostinato.tasks.language import Language
+from ostinato.tasks.regress import Regress
 from ostinato.tasks.settings import TaskSettings
+from ostinato.tasks.tag import Tag
 
 TASKS: dict[str, type[Task]] = {
     "classify": Classify,
+    "regress": Regress,
+    "tag": Tag,
+    "language": Language,
+    "forecast": Forecast,
 }
 """Name of a task to its class."""
 
-__all__ = ["TASKS", "Classify", "Outputs", "Task", "TaskSettings"]
+__all__ = [
+    "TASKS",
+    "Choice",
+    "Classify",
+    "Forecast",
+    "Language",
+    "Outputs",
+    "Regress",
+    "Tag",
+    "Task",
+    "TaskSettings",
+    "infer",
+]

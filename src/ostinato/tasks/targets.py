@@ -16,6 +16,15 @@ def candidates(table: Table, data: DataSettings, kinds: Collection[Kind]) -> lis
     return [column.name for column in table if column.kind in kinds and column.name not in others]
 
 
+def usual(names: list[str]) -> list[str]:
+    """Of several columns the one that a shared task's files are made for, if one is among them; else all."""
+    for name in ("upos", "ner", "pos", "tag", "tags", "label", "class", "target"):
+        found = [one for one in names if one.lower() == name]
+        if len(names) > 1 and len(found) == 1:
+            return found
+    return names
+
+
 def with_target(table: Table, data: DataSettings, kinds: Collection[Kind]) -> DataSettings:
     """The settings with the target filled in: the one given, or the only column of these kinds.
 
@@ -24,7 +33,7 @@ def with_target(table: Table, data: DataSettings, kinds: Collection[Kind]) -> Da
     """
     if data.target:
         return replace(data, target=table[data.target].name)
-    found = candidates(table, data, kinds)
+    found = usual(candidates(table, data, kinds))
     if len(found) == 1:
         return replace(data, target=found[0])
     named = ", ".join(f"'{name}'" for name in found or table.columns)

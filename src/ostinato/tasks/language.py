@@ -1,0 +1,272 @@
+"""Language: the next symbol of a text, and so new texts (many-to-many, fed back; from a condition: one-to-many)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ostinato.data.batching import lanes
+from ostinato.data.documents import cut_documents
+from ostinato.data.examples import Batch, Examples, SequenceExamples
+from ostinato.data.settings import DataSettings
+from ostinato.data.spec import Spec
+from ostinato.data.split import Division, divide
+from ostinato.data.static import Static
+from ostinato.data.table import Column, Kind, Table
+from ostinato.data.vocabulary import Vocabulary
+from ostinato.errors import DataError, ModelFolderError
+from ostinato.sequences import Ragged
+from ostinato.sequences.ragged import steps_of
+from ostinato.tasks import metrics
+from ostinato.tasks.base import Outputs, Task, target_array
+from ostinato.tasks.describe import spread
+from ostinato.tasks.settings import TaskSettings
+from ostinato.tasks.writing import Writing, condition_row, writing
+
+DOCUMENT = 1000
+"""Texts of so many steps on average, or a single text, are documents."""
+FEW = 10
+"""Fewer documents than this are cut by position; more are divided as rows."""
+BLOCK = 1000
+"""Steps of a document that make one score."""
+
+
+@dataclass(frozen=True)
+class Language(Task):
+    """The next symbol at every step, given all before it and the condition, if there is one.
+
+    A document is one stream without begin or end: its symbols but the last are inputs, its symbols but the first are
+    targets. A text is read as ``begin s1 … sn`` and answered with ``s1 … sn end``. A model gives logits ``(N, V)``.
+    :meth:`outputs` gives, for every step of all examples end to end, ``nll (N,)``, the negative log likelihood of the
+    next symbol in nats, and ``correct (N,)``, whether it was the likeliest. A symbol that the vocabulary does not
+    know is scored as the unknown symbol.
+    """
+
+    column: str
+    vocabulary: Vocabulary
+    condition: Static
+    document: bool
+
+    name: ClassVar[str] = "language"
+    watch: ClassVar[str] = "nats"
+    higher_is_better: ClassVar[bool] = False
+    defaults: ClassVar[dict[str, Any]] = {"training.window": 128}
+
+    @property
+    def mapping(self) -> str:
+        """``one-to-many`` with a condition, else ``many-to-many, fed back``."""
+        return "one-to-many" if self.condition.columns else "many-to-many, fed back"
+
+    @property
+    def spec(self) -> Spec:
+        """An answer a step, ``V`` numbers each; causal."""
+        size = len(self.vocabulary)
+        return Spec("ids", size, "step", size, static_size=self.condition.size, causal=True)
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """The k-gram and the network without memory."""
+        return ("kgram", "feed_forward")
+
+    @classmethod
+    def divide(
+        cls, table: Table, data: DataSettings, seed: int, valid: Table | None = None, test: Table | None = None
+    ) -> Division:
+        """Cuts a few documents by position; divides texts as rows, equal ones together, conditions in balance."""
+        chosen = writing(table, data)
+        texts = table[chosen.text].values
+        lengths = [len(text) for text in texts]
+        whole = chosen.conditions or len(texts) >= FEW or (len(texts) > 1 and np.mean(lengths) < 2 * DOCUMENT)
+        if whole or data.split not in {"auto", "time"}:
+            stratum = next((name for name in chosen.conditions if table[name].kind == Kind.CATEGORY), "")
+            return divide(table, replace(data, target=stratum, inputs=(chosen.text,)), seed, valid=valid, test=test)
+        given = replace(data, valid=0.0 if valid else data.valid, test=0.0 if test else data.test)
+        parts = cut_documents(table, chosen.text, given)
+        return Division(parts[0], parts[1] if valid is None else valid, parts[2] if test is None else test)
+
+    @classmethod
+    def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:
+        """Learns the vocabulary, and the condition's labels and scales."""
+        del settings
+        chosen = writing(table, data)
+        column = table[chosen.text]
+        unit = "token" if column.kind == Kind.TOKENS else "char" if column.kind == Kind.DNA else data.unit
+        values = _texts(column)
+        counted = Vocabulary((), unit)
+        steps = sum(len(counted.pieces(value)) for value in values)
+        if not steps:
+            raise DataError("there is no text to learn from", path=table.path, column=column.name)
+        document = not chosen.conditions and (len(values) == 1 or steps / len(values) >= DOCUMENT)
+        vocabulary = Vocabulary.fit(values, unit, min_count=data.min_count, marks=not document)
+        return cls(column.name, vocabulary, Static.fit(table, chosen.conditions), document)
+
+    def examples(self, table: Table) -> SequenceExamples:
+        """Every row as symbols in and the next symbols out."""
+        ids = self.vocabulary.encode(_texts(table[self.column]))
+        if self.document:
+            lengths = (ids.lengths - 1).clamp(min=0)
+            steps = steps_of(ids.offsets[:-1], lengths)
+            inputs, targets = ids.values[steps], ids.values[steps + 1]
+            return SequenceExamples(Ragged(inputs, lengths), targets=Ragged(targets, lengths))
+        lengths = ids.lengths + 1
+        begins = lengths.cumsum(0) - lengths
+        inputs = _insert(ids.values, begins, self.vocabulary.begin)
+        targets = _insert(ids.values, begins + ids.lengths, self.vocabulary.end)
+        return SequenceExamples(
+            Ragged(inputs, lengths), static=self.condition.encode(table), targets=Ragged(targets, lengths)
+        )
+
+    def lay_out(self, examples: Examples, batch_size: int) -> Examples:
+        """Documents as ``batch_size`` lanes side by side; texts as they are."""
+        return lanes(examples, batch_size) if self.document and isinstance(examples, SequenceExamples) else examples
+
+    def notes(self, table: Table) -> tuple[str, ...]:
+        """How many symbols the vocabulary does not know."""
+        ids = self.vocabulary.encode(_texts(table[self.column])).values
+        unknown = int((ids == Vocabulary.UNKNOWN).sum())
+        return (f"{unknown:,} of {len(ids):,} symbols are unknown and scored as such",) if unknown else ()
+
+    def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
+        """Mean over all steps of ``-ln p(next symbol)``, in nats."""
+        targets = _targets(batch)
+        if not len(targets):
+            return output.sum() * 0.0, 0
+        return F.cross_entropy(output, targets), len(targets)
+
+    def outputs(self, output: Tensor, batch: Batch) -> Outputs:
+        """``nll (N,)`` float32 and ``correct (N,)`` bool."""
+        targets = _targets(batch)
+        nll = F.cross_entropy(output.float(), targets, reduction="none")
+        correct = output.argmax(-1) == targets
+        return {"nll": nll.detach().cpu().numpy(), "correct": correct.cpu().numpy()}
+
+    def metrics(self, outputs: Outputs, examples: Examples) -> dict[str, float]:
+        """``nats`` and ``bits`` a step, ``perplexity``, and ``accuracy`` where ``correct`` is given.
+
+        The mean runs over all scored steps: each symbol of a text and its end, each but the first of a document.
+        """
+        del examples
+        nll = outputs["nll"]
+        values = metrics.of_nats(float(np.mean(nll, dtype=np.float64)) if len(nll) else float("nan"))
+        return values | ({"accuracy": float(np.mean(outputs["correct"]))} if "correct" in outputs else {})
+
+    def scores(self, outputs: Outputs, examples: Examples) -> np.ndarray:
+        """Mean nats of every text, or of every ``BLOCK`` steps of a document."""
+        lengths = examples.lengths.numpy()
+        if self.document:
+            lengths = np.array([min(BLOCK, n - start) for n in lengths for start in range(0, n, BLOCK)], dtype=np.int64)
+        lengths = lengths[lengths > 0]
+        starts = np.cumsum(lengths) - lengths
+        nll = outputs["nll"].astype(np.float64)
+        means: np.ndarray = np.add.reduceat(nll, starts) / lengths if len(starts) else np.empty(0)
+        return means
+
+    def frame(self, outputs: Outputs, table: Table) -> pl.DataFrame:
+        """One row a step: ``row`` of the table, ``step`` in it, the ``symbol`` that came, and its ``nats``."""
+        examples = self.examples(table)
+        lengths = examples.lengths.numpy()
+        ids = target_array(examples)
+        symbols = np.array([self.vocabulary.symbol(number) for number in range(len(self.vocabulary))], dtype=object)
+        starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return pl.DataFrame(
+            {
+                "row": np.repeat(np.arange(len(lengths)), lengths),
+                "step": np.arange(len(ids)) - starts + 1,
+                "symbol": pl.Series(symbols[ids].tolist(), dtype=pl.String),
+                "nats": outputs["nll"],
+            }
+        )
+
+    def describe(self, table: Table) -> str:
+        """``1 document of 1,115,394 characters, 65 different: next character (many-to-many, fed back)``."""
+        lengths = self.vocabulary.encode(_texts(table[self.column])).lengths
+        step = {"char": "character"}.get(self.vocabulary.unit, self.vocabulary.unit)
+        what = "document" if self.document else "text"
+        size = f" of {spread(int(lengths.min()), int(lengths.max()))}" if len(lengths) else " of"
+        names = ", ".join(f"'{column.name}'" for column in self.condition.columns)
+        given = f" given {names}" if names else ""
+        return (
+            f"{len(lengths):,} {what}{'s' if len(lengths) != 1 else ''}{size} {step}s, "
+            f"{len(self.vocabulary.symbols):,} different: next {step}{given} ({self.mapping})"
+        )
+
+    @property
+    def stop(self) -> int | None:
+        """The id that ends a text; None for a document, which has no end."""
+        return None if self.document else self.vocabulary.end
+
+    @property
+    def never(self) -> tuple[int, ...]:
+        """Ids that are never written: the unknown symbol and the begin."""
+        return (Vocabulary.UNKNOWN,) if self.document else (Vocabulary.UNKNOWN, self.vocabulary.begin)
+
+    def prompt(self, text: str) -> Tensor:
+        """``(T,)`` ids to begin with: the text, after the begin mark if there is one.
+
+        Without text a document begins with a line end if it knows one, else with its most frequent symbol.
+        """
+        value = text.split() if self.vocabulary.unit == "token" else text
+        ids = self.vocabulary.encode([value]).values
+        if not self.document:
+            return torch.cat([torch.tensor([self.vocabulary.begin]), ids])
+        if len(ids):
+            return ids
+        return torch.tensor([self.vocabulary.ids.get("\n", self.vocabulary.ids[self.vocabulary.symbols[0]])])
+
+    def given(self, values: Mapping[str, str | float]) -> Tensor | None:
+        """``(1, S)``: the condition of a text to write, a value a column.
+
+        Raises:
+            DataError: a column is missing or unknown, a label is unknown, or a number is none.
+        """
+        return self.condition.encode(condition_row(self.condition, values))
+
+    def to_config(self) -> dict[str, Any]:
+        """Everything fitted, as JSON."""
+        return {
+            "name": self.name,
+            "column": self.column,
+            "vocabulary": self.vocabulary.to_config(),
+            "condition": self.condition.to_config(),
+            "document": self.document,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
+        try:
+            vocabulary, condition = (
+                Vocabulary.from_config(config["vocabulary"]),
+                Static.from_config(config["condition"]),
+            )
+            return cls(config["column"], vocabulary, condition, config["document"])
+        except (KeyError, TypeError) as error:
+            raise ModelFolderError(f"the task is damaged: {error}") from error
+
+
+def _texts(column: Column) -> list[Any]:
+    if column.kind not in Writing.KINDS:
+        raise DataError(f"a {column.kind.value} column is no text", column=column.name)
+    return list(column.values)
+
+
+def _targets(batch: Batch) -> Tensor:
+    if not isinstance(batch.targets, Ragged):
+        raise TypeError("a language model is scored on targets a step")
+    return batch.targets.values
+
+
+def _insert(values: Tensor, places: Tensor, symbol: int) -> Tensor:
+    """``values`` with ``symbol`` put in at ``places`` of the result."""
+    result = torch.empty(len(values) + len(places), dtype=torch.int64)
+    rest = torch.ones(len(result), dtype=torch.bool)
+    rest[places] = False
+    result[places], result[rest] = symbol, values
+    return result
