@@ -1,1 +1,8 @@
-"""Room: decoding."""
+"""Decoding: from a trained model to texts, by sampling or by beam search."""
+
+from ostinato.decoding.beam import Beam, Hypothesis
+from ostinato.decoding.generate import generate, likeliest, samples, stream, unknown_symbols
+from ostinato.decoding.sampling import Sampling
+from ostinato.decoding.step import Stepper
+
+__all__ = ["Beam", "Hypothesis", "Sampling", "Stepper", "generate", "likeliest", "samples", "stream", "unknown_symbols"]
