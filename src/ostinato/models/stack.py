@@ -52,12 +52,10 @@ def _layer(width: int, settings: ModelSettings) -> nn.Module:
     """One layer of the recipe's cell."""
     shared: dict[str, Any] = {
         "bidirectional": settings.bidirectional,
-        "init": settings.init,
-        "learned_state": settings.learned_state,
     }
     match settings.cell:
         case "lstm":
-            return LSTM(width, settings.hidden, forget_bias=settings.forget_bias, **shared)
+            return LSTM(width, settings.hidden, **shared)
         case "gru":
             return GRU(width, settings.hidden, **shared)
         case "gru_before":
