@@ -1,0 +1,250 @@
+"""Forecast: the next values of series, from what came before them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from ostinato.data.examples import Batch, Examples
+from ostinato.data.settings import DataSettings
+from ostinato.data.spec import Spec
+from ostinato.data.table import Table
+from ostinato.errors import DataError, ModelFolderError, UsageError
+from ostinato.tasks.base import Outputs, Task
+from ostinato.tasks.forecast_choices import choose_look_back, choose_segment
+from ostinato.tasks.forecast_covariates import Covariates
+from ostinato.tasks.forecast_frame import forecast_frame
+from ostinato.tasks.forecast_metrics import forecast_metrics, window_mase
+from ostinato.tasks.forecast_season import infer_season, steps_apart
+from ostinato.tasks.forecast_series import Layout, Series, series_of
+from ostinato.tasks.forecast_windows import Panel, WindowBatch, WindowExamples, windows_of
+from ostinato.tasks.settings import TaskSettings
+
+ONE_HOT = 64
+"""Most channels told apart by a one-hot vector; of more, the model learns what they have in common."""
+
+
+@dataclass(frozen=True)
+class Forecast(Task):
+    """The next ``horizon`` values of each channel of each series, as a point and as quantiles.
+
+    Every channel is an example of its own with shared weights. The model sees ``z = (x - level) / scale``: the level is
+    the last value before the forecast, the scale how far the series moves within a horizon
+    (:func:`~ostinato.tasks.forecast_windows.spread`), from the steps before the forecast's part alone. So a constant
+    added to a series is added to its forecast, a factor multiplies it, and a series never seen in training has both.
+
+    Outputs, per example: ``forecast`` ``(W, horizon)`` and ``quantiles`` ``(W, horizon, Q)``, in the units of the
+    series; ``forecast`` is the quantile 0.5. Quantiles are sorted, so they never cross.
+
+    A table as it comes from a reader is a history: its forecast is what follows it. A table of
+    :func:`~ostinato.tasks.forecast_parts.cut` is a part of a split.
+    """
+
+    name: ClassVar[str] = "forecast"
+    watch: ClassVar[str] = "mase"
+    higher_is_better: ClassVar[bool] = False
+    defaults: ClassVar[dict[str, Any]] = {
+        "model.cell": "gru",
+        "model.hidden": 128,
+        "training.batch_size": 128,
+        "training.epochs": 10,
+        "training.epoch_size": 10_000,
+        "optimizer.learning_rate": 1e-3,
+    }
+
+    layout: Layout
+    covariates: Covariates
+    horizon: int
+    look_back: int
+    segment: int
+    season: int
+    season_reason: str
+    quantiles: tuple[float, ...]
+    mask: bool
+    static: int
+    missing: str
+    id: str = ""
+    time: str = ""
+
+    @property
+    def mapping(self) -> str:
+        """Values are read and values are written, each the next ones after those before."""
+        return "many-to-many, fed back"
+
+    @property
+    def spec(self) -> Spec:
+        """``input_size`` is the value, its mask where values are missing, and the channels that help."""
+        return Spec(
+            inputs="values",
+            input_size=1 + self.mask + len(self.layout.seen),
+            outputs="horizon",
+            output_size=len(self.quantiles),
+            static_size=self.static,
+            horizon=self.horizon,
+            look_back=self.look_back,
+            segment=self.segment,
+            known_size=self.covariates.size,
+            causal=True,
+        )
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """Repeating the last value, the last season where there is one, a random walk, and a network without memory."""
+        seasonal = ("seasonal_naive",) if self.season > 1 else ()
+        return ("repeat_last", *seasonal, "random_walk", "feed_forward")
+
+    @classmethod
+    def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:
+        """Chooses season, look-back and segment, and scales the covariates, all on the training part.
+
+        Raises:
+            DataError: no channel to forecast; a series shorter than ``horizon + 1``.
+            UsageError: quantiles without 0.5 or outside (0, 1), or a horizon below 1.
+        """
+        levels = tuple(sorted(set(settings.quantiles)))
+        if 0.5 not in levels or not 0 < levels[0] <= levels[-1] < 1:
+            raise UsageError(f"task.quantiles must lie between 0 and 1 and hold 0.5: {settings.quantiles}")
+        if settings.horizon < 1:
+            raise UsageError(f"task.horizon must be at least 1: {settings.horizon}")
+        layout = Layout.of(table, data, settings.known)
+        series = series_of(table, data, layout)
+        lengths = _lengths(series, settings.horizon, table)
+        season = infer_season(series)
+        steps, reason = (settings.season, "as set") if settings.season else (season.steps, season.reason)
+        segment = settings.segment or choose_segment(settings.horizon, steps)
+        look_back = settings.look_back or choose_look_back(settings.horizon, steps, segment, lengths)
+        missing = any(np.isnan(s.values).any() for s in series)
+        return cls(
+            layout=layout,
+            covariates=Covariates.fit(series, layout.known, calendar=settings.calendar),
+            horizon=settings.horizon,
+            look_back=look_back,
+            segment=min(segment, look_back),
+            season=steps,
+            season_reason=reason,
+            quantiles=levels,
+            mask=missing and data.missing == "mask",
+            static=len(layout.targets) if 1 < len(layout.targets) <= ONE_HOT else 0,
+            missing=data.missing,
+            id=data.id,
+            time=data.time,
+        )
+
+    def series(self, table: Table) -> list[Series]:
+        """The series of a table, as this task was taught to read it."""
+        data = DataSettings(id=self.id if self.id in table.columns else "", time=self.time, missing=self.missing)  # type: ignore[arg-type]
+        return series_of(table, data, self.layout)
+
+    def examples(self, table: Table) -> WindowExamples:
+        """The windows of a table, series by series, channel by channel, by time; see the class on what a table means.
+
+        Raises:
+            DataError: a series holds no value, or what is known ahead does not reach to the end of the horizon.
+        """
+        return self.windows(self.series(table), table)
+
+    def windows(self, series: Sequence[Series], table: Table | None = None) -> WindowExamples:
+        """:meth:`examples` of series."""
+        path = table.path if table else None
+        for one in series:
+            if not one.ends:
+                raise DataError(f"series '{one.name}' holds no value, so there is nothing to go on from", path=path)
+        known = [self.covariates.of(one, self.horizon) for one in series]
+        width = len(self.layout.targets)
+        panel = Panel.of(series, known, self.layout.targets, self.static, self.horizon)
+        least = min(self.look_back, max(self.season, self.segment))
+        number, channel, origin = windows_of(series, width, self.horizon, least)
+        return WindowExamples(panel, number, channel, origin, self.look_back, self.horizon, self.mask)
+
+    def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
+        """Twice the mean pinball loss of the scaled forecast: with the quantile 0.5 alone, the absolute error."""
+        assert isinstance(batch.targets, Tensor)
+        levels = torch.tensor(self.quantiles, dtype=output.dtype, device=output.device)
+        known = torch.isfinite(batch.targets)
+        below = (torch.where(known, batch.targets, 0.0)[..., None] - output) * known[..., None]
+        count = int(known.sum())
+        return 2 * torch.maximum(levels * below, (levels - 1) * below).mean(dim=-1).sum() / max(count, 1), count
+
+    def outputs(self, output: Tensor, batch: Batch) -> Outputs:
+        """``forecast`` and ``quantiles`` in the units of the series."""
+        assert isinstance(batch, WindowBatch)
+        assert batch.level is not None
+        assert batch.scale is not None
+        z = output.detach().to("cpu", torch.float64).sort(dim=-1).values
+        quantiles = (batch.level[:, None, None] + batch.scale[:, None, None] * z).numpy()
+        return {"forecast": quantiles[..., self.quantiles.index(0.5)].copy(), "quantiles": quantiles}
+
+    def metrics(self, outputs: Outputs, examples: Examples) -> dict[str, float]:
+        """See :func:`~ostinato.tasks.forecast_metrics.forecast_metrics`."""
+        assert isinstance(examples, WindowExamples)
+        return forecast_metrics(outputs["forecast"], outputs["quantiles"], examples, self.quantiles, self.season)
+
+    def scores(self, outputs: Outputs, examples: Examples) -> np.ndarray:
+        """The MASE of each window; 0 where it is not defined, for every forecast alike."""
+        assert isinstance(examples, WindowExamples)
+        scores: np.ndarray = np.nan_to_num(window_mase(outputs["forecast"], examples, self.season))
+        return scores
+
+    def frame(self, outputs: Outputs, table: Table) -> pl.DataFrame:
+        """See :func:`~ostinato.tasks.forecast_frame.forecast_frame`."""
+        return forecast_frame(outputs, self.examples(table), self.quantiles)
+
+    def describe(self, table: Table) -> str:
+        """``414 series of 700 to 960 steps; forecast of the next 48 from the last 336; season of 24 steps (…)``."""
+        series = self.series(table)
+        short, long = min(map(len, series)), max(map(len, series))
+        steps = f"{short:,}" if short == long else f"{short:,} to {long:,}"
+        width = len(self.layout.targets)
+        channels = f" with {width} channels" if width > 1 else ""
+        every = steps_apart(series)
+        rhythm = f", one every {_spoken(every)}" if every is not None else ""
+        season = f"season of {self.season} steps" if self.season > 1 else "no season"
+        helped = f"; helped by {', '.join(self.layout.seen)}" if self.layout.seen else ""
+        ahead = self.covariates.names
+        known = f"; known ahead: {', '.join(ahead)}" if ahead else ""
+        return (
+            f"{len(series):,} series{channels} of {steps} steps{rhythm}; forecast of the next {self.horizon} from the "
+            f"last {self.look_back}, read in segments of {self.segment}; {season} ({self.season_reason}){helped}{known}"
+        )
+
+    def to_config(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The inverse of :meth:`to_config`."""
+        try:
+            rest = {k: v for k, v in config.items() if k not in {"layout", "covariates", "quantiles"}}
+            layout = Layout(**{k: tuple(v) for k, v in config["layout"].items()})
+            covariates = Covariates.from_config(config["covariates"])
+            return cls(layout=layout, covariates=covariates, quantiles=tuple(config["quantiles"]), **rest)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ModelFolderError(f"the forecast task of this folder is damaged: {error}") from error
+
+
+def _lengths(series: Sequence[Series], horizon: int, table: Table) -> list[int]:
+    """Steps of each series; raises for the first that is too short for a single example."""
+    for one in series:
+        if len(one) <= horizon:
+            raise DataError(
+                f"series '{one.name}' has {len(one):,} steps to train on; a horizon of {horizon} needs at least "
+                f"{horizon + 1}. Choose a smaller --horizon, or remove the series",
+                path=table.path,
+            )
+    return [len(one) for one in series]
+
+
+def _spoken(step: np.timedelta64) -> str:
+    """``1 hour``, ``30 minutes``, ``7 days``."""
+    seconds = float(step / np.timedelta64(1, "s"))
+    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            return f"{seconds / size:g} {name}{'s' if seconds != size else ''}"
+    return f"{seconds:g} seconds"

@@ -1,0 +1,103 @@
+"""Covariates known ahead: the user's own columns and the calendar, scaled, over the past and the horizon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from ostinato.errors import DataError, ModelFolderError
+from ostinato.tasks.forecast_calendar import calendar, cycles_of, go_on
+from ostinato.tasks.forecast_series import Series, fill_forward
+
+
+@dataclass(frozen=True)
+class Covariates:
+    """What is known of a step before it comes.
+
+    Args:
+        known: the user's columns.
+        mean: of each in the training part.
+        deviation: of each; 1 for a constant one.
+        cycles: of the calendar, see :func:`~ostinato.tasks.forecast_calendar.cycles_of`.
+    """
+
+    known: tuple[str, ...]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    cycles: tuple[str, ...]
+
+    @classmethod
+    def fit(cls, series: Sequence[Series], known: tuple[str, ...], *, calendar: bool) -> Self:
+        """From the training part; ``calendar`` without times gives no cycles."""
+        values = np.concatenate([s.known for s in series])
+        there = np.isfinite(values)
+        for name, column in zip(known, there.T, strict=True):
+            if not column.any():
+                raise DataError("known ahead, but no value is there; take it out of task.known", column=name)
+        count = np.maximum(there.sum(axis=0), 1)
+        mean = np.where(there, values, 0.0).sum(axis=0) / count
+        deviation = np.sqrt((np.where(there, values - mean, 0.0) ** 2).sum(axis=0) / count)
+        steady = np.where(deviation > 1e-12 * np.maximum(np.abs(mean), 1e-300), deviation, 1.0)
+        timed = calendar and all(s.times is not None for s in series)
+        return cls(known, tuple(mean.tolist()), tuple(steady.tolist()), cycles_of(series) if timed else ())
+
+    @property
+    def size(self) -> int:
+        """``K``."""
+        return len(self.known) + 2 * len(self.cycles)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the covariates, for a person."""
+        words = {"hour": "hour of the day", "weekday": "weekday", "yearday": "day of the year"}
+        return (*self.known, *(words[c] for c in self.cycles))
+
+    def of(self, series: Series, horizon: int) -> np.ndarray:
+        """``(T + horizon, K)`` of one series.
+
+        Raises:
+            DataError: the calendar is wanted and there are no times; or, where the steps after the series are forecast,
+                a value of a column known ahead is not there.
+        """
+        total = len(series) + horizon
+        return np.concatenate([self._columns(series, total, horizon), self._calendar(series, total)], axis=1)
+
+    def _columns(self, series: Series, total: int, horizon: int) -> np.ndarray:
+        values = series.known
+        if self.known and series.start is None:
+            needed = values[series.ends : series.ends + horizon]
+            short = horizon - int(np.isfinite(needed).all(axis=1).sum())
+            if short:
+                raise DataError(
+                    f"series '{series.name}': {short} of the {horizon} steps to forecast lack {', '.join(self.known)}, "
+                    "which the model must know ahead; add rows with these values and no target"
+                )
+        values = fill_forward(values)
+        last = values[-1:] if len(values) else np.zeros((1, values.shape[1]))
+        values = np.concatenate([values, np.repeat(last, total - len(values), axis=0)])
+        scaled: np.ndarray = (values - np.array(self.mean)) / np.array(self.deviation)
+        return scaled
+
+    def _calendar(self, series: Series, total: int) -> np.ndarray:
+        if not self.cycles:
+            return np.empty((total, 0))
+        if series.times is None:
+            raise DataError(
+                f"series '{series.name}' has no times, but the model knows the calendar; add the time column"
+            )
+        return calendar(np.concatenate([series.times, go_on(series.times, total - len(series.times))]), self.cycles)
+
+    def to_config(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The inverse of :meth:`to_config`."""
+        try:
+            return cls(**{key: tuple(value) for key, value in config.items()})
+        except TypeError as error:
+            raise ModelFolderError(f"the covariates of this folder are damaged: {error}") from error

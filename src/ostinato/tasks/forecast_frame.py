@@ -1,0 +1,64 @@
+"""Forecasts as a table that a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from ostinato.tasks.base import Outputs
+from ostinato.tasks.forecast_calendar import go_on
+from ostinato.tasks.forecast_windows import WindowExamples
+
+
+def forecast_frame(outputs: Outputs, examples: WindowExamples, levels: Sequence[float]) -> pl.DataFrame:
+    """One row a step that is forecast.
+
+    Columns: ``series``, ``channel`` (of several), ``time`` (or ``step``; the first of a series is 1), ``forecast``, the
+    quantiles ``q0.1`` …, and ``truth`` where it is known.
+
+    Of rolling windows, those are shown that follow each other without overlap, so each step is shown once.
+    """
+    rows = _apart(examples)
+    shown = examples.select(rows)
+    panel, horizon = examples.panel, outputs["forecast"].shape[1]
+    names = np.array(panel.names, dtype=object)
+    columns: dict[str, object] = {"series": np.repeat(names[shown.series], horizon)}
+    if len(panel.channels) > 1:
+        columns["channel"] = np.repeat(np.array(panel.channels, dtype=object)[shown.channel], horizon)
+    steps = shown.origin[:, None] + np.arange(horizon)
+    if all(times is not None for times in panel.times):
+        columns["time"] = _times(shown, steps)
+    else:
+        columns["step"] = steps.ravel() + 1
+    columns["forecast"] = outputs["forecast"][rows].ravel()
+    for place, level in enumerate(levels):
+        columns[f"q{level:g}"] = outputs["quantiles"][rows, :, place].ravel()
+    truth = shown.truth().ravel()
+    if np.isfinite(truth).any():
+        columns["truth"] = pl.Series(truth).fill_nan(None)
+    return pl.DataFrame(columns, schema_overrides={"series": pl.String, "channel": pl.String} if len(rows) else None)
+
+
+def _apart(examples: WindowExamples) -> np.ndarray:
+    """Windows that do not overlap, from the first of each channel on."""
+    kept: list[int] = []
+    track, stop = (-1, -1), 0
+    for row, here in enumerate(zip(examples.series.tolist(), examples.channel.tolist(), strict=True)):
+        origin = int(examples.origin[row])
+        if here != track or origin >= stop:
+            kept.append(row)
+            track, stop = here, origin + examples.horizon
+    return np.array(kept, dtype=np.int64)
+
+
+def _times(shown: WindowExamples, steps: np.ndarray) -> np.ndarray:
+    found = np.empty(steps.shape, dtype="datetime64[ns]")
+    for number in np.unique(shown.series):
+        times = shown.panel.times[number]
+        assert times is not None
+        mine = shown.series == number
+        reach = int(steps[mine].max()) + 1
+        found[mine] = np.concatenate([times, go_on(times, max(0, reach - len(times)))])[steps[mine]]
+    return found.ravel()

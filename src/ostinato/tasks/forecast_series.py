@@ -1,0 +1,260 @@
+"""Series: a table as named series with channels, whatever shape the file had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ostinato.data.settings import DataSettings
+from ostinato.data.table import Column, Kind, Table
+from ostinato.errors import DataError, nearest
+
+MARKS = {"start": "forecast from", "every": "forecast every", "trained": "trained until"}
+"""Names of the columns that :mod:`ostinato.tasks.forecast_parts` adds, by the field of :class:`Series` they hold."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of ``T`` steps, ``T`` up to the last one that may be known (``values`` are NaN where they are not).
+
+    Args:
+        name: its id, or a number.
+        values: ``(T, C)`` float64, NaN where missing: the channels to forecast.
+        seen: ``(T, P)``: channels that help but are known only up to the forecast.
+        known: ``(T, K)``: channels known ahead; they may go on where ``values`` end.
+        times: ``(T,)`` datetime64[ns], strictly increasing, or None.
+        start: first step that is forecast; 0: every step that has enough before it (a training part); None: the step
+            after the last observed one.
+        every: forecast only every so many steps (a validation part that would cost more than the training).
+        trained: first step that was not for training; 0: all before ``start`` were, or none.
+    """
+
+    name: str
+    values: np.ndarray
+    seen: np.ndarray
+    known: np.ndarray
+    times: np.ndarray | None = None
+    start: int | None = None
+    every: int = 1
+    trained: int = 0
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def ends(self) -> int:
+        """The step after the last one at which any channel to forecast was observed."""
+        there = np.flatnonzero(np.isfinite(self.values).any(axis=1))
+        return int(there[-1]) + 1 if len(there) else 0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which channels of a table are forecast, which help, and which are known ahead."""
+
+    targets: tuple[str, ...]
+    seen: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, table: Table, data: DataSettings, known: Sequence[str]) -> Layout:
+        """What the settings say about the channels of ``table``.
+
+        Without a target every channel that is not known ahead is forecast; with one, the other inputs help.
+
+        Raises:
+            DataError: a name that no channel has, or nothing left to forecast.
+        """
+        channels = list(_rows(table, data)[0].channels)
+        for name in (*filter(None, [data.target]), *data.inputs, *known):
+            if name not in channels:
+                raise DataError(
+                    f"no channel '{name}' to forecast or to learn from.{nearest(name, channels)}", path=table.path
+                )
+        wanted = [c for c in channels if c not in known and (not data.inputs or c in data.inputs)]
+        targets = [data.target] if data.target else wanted
+        if not targets or data.target in known:
+            raise DataError("every channel is known ahead, so nothing is left to forecast", path=table.path)
+        seen = [c for c in wanted if c != data.target] if data.target else []
+        return cls(tuple(targets), tuple(seen), tuple(known))
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A series as it stands in the table: all channels ``(T, C)``, and where it began."""
+
+    name: str
+    values: np.ndarray
+    channels: tuple[str, ...]
+    times: np.ndarray | None
+    marks: dict[str, int]
+    line: int | None
+
+
+def series_of(table: Table, data: DataSettings, layout: Layout) -> list[Series]:
+    """The series of a table, with their channels sorted into roles.
+
+    Raises:
+        DataError: no series at all, a channel is absent, times do not increase, a value is infinite, or (with
+            ``data.missing = "error"``) missing.
+    """
+    found = []
+    for row in _rows(table, data):
+        _check(row, table, data)
+        places = {name: i for i, name in enumerate(row.channels)}
+        if len(row.channels) == 1 and len(layout.targets) == 1 and not layout.seen and not layout.known:
+            places[layout.targets[0]] = 0  # a single channel is the one, whatever its name
+        absent = [name for name in (*layout.targets, *layout.seen, *layout.known) if name not in places]
+        if absent:
+            hint = nearest(absent[0], list(row.channels))
+            raise DataError(f"no channel '{absent[0]}', which the model needs.{hint}", path=table.path)
+        targets, seen, known = ([places[n] for n in names] for names in (layout.targets, layout.seen, layout.known))
+        v = row.values
+        found.append(Series(row.name, v[:, targets], v[:, seen], v[:, known], row.times, **row.marks))
+    return found
+
+
+def to_table(series: Sequence[Series], layout: Layout, table: Table) -> Table:
+    """The inverse of :func:`series_of`: one row a series, with :data:`MARKS` where it has a start."""
+    channels = (*layout.targets, *layout.seen, *layout.known)
+    matrices = [np.concatenate([s.values, s.seen, s.known], axis=1) for s in series]
+    columns = [
+        Column("series id", Kind.ID, [s.name for s in series]),
+        Column("series", Kind.SERIES, matrices, channels),
+    ]
+    if series and all(s.times is not None for s in series):
+        columns.append(Column("time", Kind.TIME, [s.times for s in series]))
+    if series and all(s.start is not None for s in series):
+        for field, name in MARKS.items():
+            columns.append(Column(name, Kind.NUMBER, np.array([getattr(s, field) for s in series], dtype=np.float64)))
+    return Table({c.name: c for c in columns}, table.path, notes=table.notes)
+
+
+def fill_forward(values: np.ndarray) -> np.ndarray:
+    """Each missing value of ``(T, C)`` is the last one before it; before the first, the first; 0 if there is none."""
+    there = np.isfinite(values)
+    last = np.maximum.accumulate(np.where(there, np.arange(len(values))[:, None], -1), axis=0)
+    first = np.where(there.any(axis=0), there.argmax(axis=0), 0)
+    filled = np.take_along_axis(values, np.where(last < 0, first, last), axis=0) if len(values) else values
+    return np.where(np.isfinite(filled), filled, 0.0)
+
+
+def cut_to(series: Series, stop: int, start: int | None) -> Series:
+    """The steps before ``stop``, forecast from ``start``."""
+    times = None if series.times is None else series.times[:stop]
+    return replace(
+        series,
+        values=series.values[:stop],
+        seen=series.seen[:stop],
+        known=series.known[:stop],
+        times=times,
+        start=start,
+    )
+
+
+def _rows(table: Table, data: DataSettings) -> list[_Row]:
+    """The series of a table whose rows are series, or whose rows are steps."""
+    if not len(table):
+        raise DataError("holds no rows, so no series", path=table.path)
+    of_series = [c for c in table if c.kind is Kind.SERIES]
+    if of_series:
+        return _rows_are_series(table, of_series, data)
+    return _rows_are_steps(table, data)
+
+
+def _rows_are_series(table: Table, columns: list[Column], data: DataSettings) -> list[_Row]:
+    names = _names(table, data)
+    clock = next((c for c in table if c.kind is Kind.TIME), None)
+    marks = {field: table[name].values for field, name in MARKS.items() if name in table.columns}
+    channels: list[str] = []
+    for column in columns:
+        width = np.asarray(column.values[0]).reshape(len(column.values[0]), -1).shape[1]
+        inner = column.channels or tuple(str(i + 1) for i in range(width))
+        alone = len(columns) == 1
+        channels += [
+            n if alone and column.channels else column.name if width == 1 else f"{column.name}.{n}" for n in inner
+        ]
+    rows = []
+    for i in range(len(table)):
+        parts = [np.asarray(c.values[i], dtype=np.float64).reshape(len(c.values[i]), -1) for c in columns]
+        if len({len(p) for p in parts}) > 1:
+            sizes = ", ".join(f"'{c.name}' {len(p)}" for c, p in zip(columns, parts, strict=True))
+            raise DataError(
+                f"series '{names[i]}' has channels of unequal length: {sizes}", path=table.path, row=table.row(i)
+            )
+        values = np.concatenate(parts, axis=1)
+        if values.shape[1] != len(channels):
+            raise DataError(
+                f"series '{names[i]}' has {values.shape[1]} channels, the first one {len(channels)}",
+                path=table.path,
+                row=table.row(i),
+            )
+        times = None if clock is None else np.asarray(clock.values[i]).astype("datetime64[ns]")
+        marked = {field: int(numbers[i]) for field, numbers in marks.items()}
+        rows.append(_Row(names[i], values, tuple(channels), times, marked, table.row(i)))
+    return rows
+
+
+def _rows_are_steps(table: Table, data: DataSettings) -> list[_Row]:
+    numbers = [c for c in table if c.kind is Kind.NUMBER and c.name != data.id]
+    if not numbers:
+        kinds = ", ".join(f"'{c.name}' {c.kind.value}" for c in table)
+        raise DataError(f"holds neither a series nor a column of numbers to forecast ({kinds})", path=table.path)
+    values = np.stack([np.asarray(c.values, dtype=np.float64) for c in numbers], axis=1)
+    channels = tuple(c.name for c in numbers)
+    groups: dict[str, list[int]] = {}
+    for i, name in enumerate(_names(table, data, single="series")):
+        groups.setdefault(name, []).append(i)
+    return [_Row(name, values[rows], channels, None, {}, table.row(rows[0])) for name, rows in groups.items()]
+
+
+def _names(table: Table, data: DataSettings, single: str = "") -> list[str]:
+    """The id of each row; without an id column the row's number, or ``single`` for all."""
+    column = table[data.id] if data.id else next((c for c in table if c.kind is Kind.ID), None)
+    if column is not None:
+        return [str(value) for value in column.values]
+    return [single or f"series {i + 1}" for i in range(len(table))]
+
+
+def _check(row: _Row, table: Table, data: DataSettings) -> None:
+    step = _first(np.isinf(row.values).any(axis=1))
+    if step is not None:
+        channel = row.channels[int(np.isinf(row.values[step]).argmax())]
+        raise DataError(
+            f"series '{row.name}', step {step + 1:,}: the value is infinite; mend it or leave it empty",
+            path=table.path,
+            row=row.line,
+            column=channel,
+        )
+    step = _first(np.isnan(row.values).any(axis=1)) if data.missing == "error" else None
+    if step is not None:
+        raise DataError(
+            f"series '{row.name}', step {step + 1:,}: the value is missing; data.missing=mask or fill would accept it",
+            path=table.path,
+            row=row.line,
+            column=row.channels[int(np.isnan(row.values[step]).argmax())],
+        )
+    if row.times is None:
+        return
+    if len(row.times) != len(row.values):
+        raise DataError(
+            f"series '{row.name}' has {len(row.values):,} values and {len(row.times):,} times",
+            path=table.path,
+            row=row.line,
+        )
+    step = _first(np.diff(row.times) <= np.timedelta64(0))
+    if step is not None:
+        word = "twice" if row.times[step + 1] == row.times[step] else "after a later one"
+        when = np.datetime_as_string(row.times[step + 1], unit="s")
+        raise DataError(
+            f"series '{row.name}': the time {when} stands {word}; sort the rows by time, one row a time, "
+            "or name the column that tells the series apart (--id)",
+            path=table.path,
+            row=row.line,
+        )
+
+
+def _first(flags: np.ndarray) -> int | None:
+    return int(flags.argmax()) if flags.any() else None

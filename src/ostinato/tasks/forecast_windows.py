@@ -1,0 +1,271 @@
+"""Windows: a look-back and what followed it, for every channel of every series, cut on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ostinato.data.examples import Batch
+from ostinato.sequences import Ragged
+from ostinato.tasks.forecast_series import Series, fill_forward
+
+
+@dataclass(frozen=True)
+class WindowBatch(Batch):
+    """A batch of windows, scaled: ``z = (x - level) / scale``.
+
+    ``inputs`` ``(N, 1 [+ 1 missing] [+ P seen])``; ``targets`` ``(B, horizon)``, NaN where there is nothing to learn;
+    ``known`` ``(B, look_back + horizon, K)``, zeros before a series begins.
+
+    Args:
+        level: ``(B,)`` float64, the last value before the forecast.
+        scale: ``(B,)`` float64, see :func:`spread`; 0 for a constant series, whose forecast is its level.
+    """
+
+    level: Tensor | None = None
+    scale: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class WindowExamples:
+    """Windows of a panel of series; each forecasts one channel.
+
+    Args:
+        panel: the series.
+        series: ``(W,)`` which series.
+        channel: ``(W,)`` which of its channels.
+        origin: ``(W,)`` first step that is forecast.
+        look_back: most steps before it that are seen.
+        horizon: steps forecast.
+        mask: whether a channel says which values were filled.
+    """
+
+    panel: Panel
+    series: np.ndarray
+    channel: np.ndarray
+    origin: np.ndarray
+    look_back: int
+    horizon: int
+    mask: bool = False
+
+    @property
+    def lengths(self) -> Tensor:
+        """Steps each window sees."""
+        return torch.from_numpy(np.minimum(self.origin, self.look_back))
+
+    def __len__(self) -> int:
+        return len(self.origin)
+
+    def take(self, index: Tensor) -> WindowBatch:
+        """The windows ``index`` ``(B,)``."""
+        rows = index.numpy()
+        series, channel, origin = self.series[rows], self.channel[rows], self.origin[rows]
+        panel = self.panel
+        steps = origin[:, None] + np.arange(-self.look_back, 0)
+        there = steps >= 0
+        places = panel.places(series, np.maximum(steps, 0))
+        level, scale = self.level(rows), panel.scale[series, channel]
+        shrink = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+        z = (panel.filled[places, channel[:, None]] - level[:, None]) * shrink[:, None]
+        features = [z[..., None]]
+        if self.mask:
+            features.append(panel.missing[places, channel[:, None]][..., None])
+        if panel.seen.shape[1]:
+            last = panel.seen[panel.places(series, origin - 1)][:, None]
+            features.append((panel.seen[places] - last) * panel.seen_shrink[series][:, None])
+        inputs = np.concatenate(features, axis=-1, dtype=np.float32, casting="same_kind")[there]
+        truth = (self.truth(rows) - level[:, None]) * shrink[:, None]
+        return WindowBatch(
+            inputs=Ragged(torch.from_numpy(inputs), torch.from_numpy(there.sum(axis=1))),
+            index=index,
+            static=self._static(channel),
+            targets=torch.from_numpy(truth.astype(np.float32)) if np.isfinite(truth).any() else None,
+            known=self._known(series, origin),
+            level=torch.from_numpy(level),
+            scale=torch.from_numpy(scale),
+        )
+
+    def level(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """``(B,)``: the last value before each forecast, in the series' own units."""
+        rows = np.arange(len(self)) if rows is None else rows
+        places = self.panel.places(self.series[rows], self.origin[rows] - 1)
+        level: np.ndarray = self.panel.filled[places, self.channel[rows]]
+        return level
+
+    def truth(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """``(B, horizon)``: what happened, NaN where nobody knows."""
+        rows = np.arange(len(self)) if rows is None else rows
+        steps = self.origin[rows][:, None] + np.arange(self.horizon)
+        inside = steps < self.panel.lengths[self.series[rows]][:, None]
+        places = self.panel.places(self.series[rows], np.where(inside, steps, 0))
+        return np.where(inside, self.panel.values[places, self.channel[rows][:, None]], np.nan)
+
+    def history(self, row: int) -> np.ndarray:
+        """Everything before the forecast of window ``row``, filled forward, not only the look-back."""
+        first = int(self.panel.offsets[self.series[row]])
+        history: np.ndarray = self.panel.filled[first : first + int(self.origin[row]), self.channel[row]]
+        return history
+
+    def select(self, rows: np.ndarray) -> WindowExamples:
+        """The windows ``rows`` in that order."""
+        return replace(self, series=self.series[rows], channel=self.channel[rows], origin=self.origin[rows])
+
+    def _static(self, channel: np.ndarray) -> Tensor | None:
+        count = self.panel.statics
+        return torch.from_numpy(np.eye(count, dtype=np.float32)[channel]) if count else None
+
+    def _known(self, series: np.ndarray, origin: np.ndarray) -> Tensor | None:
+        known = self.panel.known
+        if not known.shape[1]:
+            return None
+        steps = origin[:, None] + np.arange(-self.look_back, self.horizon)
+        places = self.panel.known_offsets[series][:, None] + np.maximum(steps, 0)
+        return torch.from_numpy(known[places] * (steps >= 0)[..., None].astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Series of ``C`` channels laid end to end (``S`` steps of all), with what scales them.
+
+    Args:
+        names: of the series.
+        values: ``(S, C)``, NaN where missing.
+        filled: ``(S, C)``, missing values filled forward.
+        missing: ``(S, C)`` 1 where a value is missing, 0 elsewhere.
+        seen: ``(S, P)``, filled.
+        known: ``(S', K)`` float32, scaled; each series has ``horizon`` rows beyond its end.
+        offsets: ``(B + 1,)``, where each series begins.
+        known_offsets: ``(B,)``, where each begins in ``known``.
+        scale: ``(B, C)`` :func:`spread` of each channel over the steps before ``trained``.
+        seen_shrink: ``(B, P)``, one over the scale of each seen channel, 0 where it is constant.
+        start: ``(B,)`` first step that is forecast; of a training part and of a history, its end.
+        trained: ``(B,)`` first step that is not for training; where there is none for training, ``start``.
+        channels: names of the channels.
+        statics: length of the one-hot vector that names the channel; 0: none.
+        times: of each series, or None.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    filled: np.ndarray
+    missing: np.ndarray
+    seen: np.ndarray
+    known: np.ndarray
+    offsets: np.ndarray
+    known_offsets: np.ndarray
+    scale: np.ndarray
+    seen_shrink: np.ndarray
+    start: np.ndarray
+    trained: np.ndarray
+    channels: tuple[str, ...]
+    statics: int
+    times: tuple[np.ndarray | None, ...]
+
+    @classmethod
+    def of(
+        cls,
+        series: Sequence[Series],
+        known: Sequence[np.ndarray],
+        channels: tuple[str, ...],
+        statics: int,
+        horizon: int,
+    ) -> Panel:
+        """From series, and the scaled covariates known ahead of each: ``(T + horizon, K)``."""
+        trained = [s.trained or s.start or s.ends for s in series]
+        scale = [spread(s.values[:n], horizon) for s, n in zip(series, trained, strict=True)]
+        seen_scale = np.array([spread(s.seen[:n], horizon) for s, n in zip(series, trained, strict=True)])
+        seen_shrink = np.divide(1.0, seen_scale, out=np.zeros_like(seen_scale), where=seen_scale > 0)
+        return cls(
+            names=tuple(s.name for s in series),
+            values=np.concatenate([s.values for s in series]),
+            filled=np.concatenate([fill_forward(s.values) for s in series]),
+            missing=np.concatenate([np.isnan(s.values) for s in series]).astype(np.float32),
+            seen=np.concatenate([fill_forward(s.seen) for s in series]),
+            known=np.concatenate(known).astype(np.float32),
+            offsets=np.cumsum([0] + [len(s) for s in series]),
+            known_offsets=np.cumsum([0] + [len(k) for k in known])[:-1],
+            scale=np.array(scale),
+            seen_shrink=seen_shrink,
+            start=np.array([s.start or s.ends for s in series], dtype=np.int64),
+            trained=np.array(trained, dtype=np.int64),
+            channels=channels,
+            statics=statics,
+            times=tuple(s.times for s in series),
+        )
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """``(B,)`` steps of each series."""
+        return np.diff(self.offsets)
+
+    def places(self, series: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """Rows of ``values`` of the steps ``(B,)`` or ``(B, n)`` of the series ``(B,)``."""
+        first = self.offsets[series]
+        places: np.ndarray = (first if steps.ndim == 1 else first[:, None]) + steps
+        return places
+
+    def history(self, series: int, channel: int) -> np.ndarray:
+        """The steps before the forecast starts, NaN where missing."""
+        first = int(self.offsets[series])
+        return self.values[first : first + int(self.start[series]), channel]
+
+    def training(self, series: int, channel: int) -> np.ndarray:
+        """The steps for training, NaN where missing."""
+        return self.history(series, channel)[: int(self.trained[series])]
+
+
+def spread(values: np.ndarray, horizon: int) -> np.ndarray:
+    """How far each channel of ``(T, C)`` moves within a horizon; ``(C,)``, 0 for a constant channel.
+
+    The root of the mean of ``(x[t + k] - x[t])²`` over all ``t`` and over ``k = 1, 2, 4, …`` up to the horizon. It
+    grows with the changes that a forecast is about, not with the drift of decades as a standard deviation does, and is
+    nearly the same for a short history of a series as for a long one.
+    """
+    squares = []
+    lag = 1
+    while lag <= horizon and lag < len(values):
+        change = values[lag:] - values[:-lag]
+        count = np.isfinite(change).sum(axis=0)
+        total = np.nansum(change**2, axis=0)
+        squares.append(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))
+        lag *= 2
+    if not squares:
+        return np.zeros(values.shape[1])
+    stacked = np.array(squares)
+    count = np.isfinite(stacked).sum(axis=0)
+    spreads = np.sqrt(np.nansum(stacked, axis=0) / np.maximum(count, 1))
+    size = np.nanmax(np.abs(np.where(np.isfinite(values), values, 0.0)), axis=0)
+    return np.where(spreads > 1e-10 * size, spreads, 0.0)
+
+
+Windows = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def windows_of(series: Sequence[Series], channels: int, horizon: int, least: int) -> Windows:
+    """Series, channel and origin ``(W,)`` of every window, series by series, channel by channel, by time.
+
+    A series that starts at ``k > 0`` gives all windows that lie wholly between ``k`` and its end; one that starts at 0
+    (training) all that see at least ``least`` steps, or as many as it allows; one without a start gives the single
+    window after its last observed step. Windows that see no value, or of which no target is known, are left out.
+    """
+    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for number, one in enumerate(series):
+        there = np.isfinite(one.values)
+        begins = np.where(there.any(axis=0), there.argmax(axis=0), len(one))
+        known = np.concatenate([np.zeros((1, channels), dtype=np.int64), there.cumsum(axis=0)])
+        if one.start is None:
+            origins = np.array([one.ends])
+        else:
+            first = one.start or max(1, min(least, len(one) - horizon))
+            origins = np.arange(first, len(one) - horizon + 1, one.every if one.start else 1)
+        for channel in range(channels):
+            kept = origins[origins > begins[channel]]
+            if one.start is not None:
+                kept = kept[known[kept + horizon, channel] > known[kept, channel]]
+            found.append((np.full(len(kept), number), np.full(len(kept), channel), kept))
+    numbers, places, origins = (np.concatenate(parts).astype(np.int64) for parts in zip(*found, strict=True))
+    return numbers, places, origins
