@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ostinato.data.cells import Cells, as_text, fresh, numbers, plural, share_of_numbers
+from ostinato.data.cells import Cells, as_text, fresh, is_list, numbers, plural, share_of_numbers
 from ostinato.data.kinds import check_overrides, guess
 from ostinato.data.layouts.rows import column_of
 from ostinato.data.settings import DataSettings
@@ -43,7 +43,12 @@ def _heads(cells: Cells, settings: DataSettings) -> tuple[str, list[str]]:
     if settings.id in cells.names:
         return label, [settings.id]
     first = next((name for name in cells.names if name != label), "")
-    is_name = bool(first) and as_text(cells[first]).drop_nulls().len() > 0 and share_of_numbers(cells[first]) == 0.0
+    is_name = (
+        bool(first)
+        and not is_list(cells[first])
+        and as_text(cells[first]).drop_nulls().len() > 0
+        and share_of_numbers(cells[first]) == 0.0
+    )
     return label, [first] if is_name else []
 
 

@@ -31,6 +31,7 @@ TABLES: dict[str, TableReader] = {
     ".pq": read_parquet,
     ".jsonl": read_records,
     ".ndjson": read_records,
+    ".json": read_records,
 }
 """Readers of tables, which need to know what a row is, by suffix."""
 

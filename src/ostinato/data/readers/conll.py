@@ -24,7 +24,7 @@ class Block:
 
 
 def read_conllu(source: Source) -> Table:
-    """CoNLL-U: ``form`` (TOKENS), and as TAGS ``lemma``, ``upos``, ``xpos``, ``feats``, ``deprel``, where there are any.
+    """CoNLL-U: ``form`` (TOKENS), and as TAGS ``lemma``, ``upos``, ``xpos``, ``feats``, ``deprel``, where present.
 
     Comments, multiword tokens (``1-2``) and empty nodes (``1.1``) are skipped.
     Source: universaldependencies.org/format.

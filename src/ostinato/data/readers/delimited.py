@@ -49,7 +49,7 @@ def read_cells(source: Source, settings: DataSettings, layout: Layout = "auto") 
     rows, lines = (records.rows[1:], records.lines[1:]) if header else (records.rows, records.lines)
     if not rows:
         raise DataError("holds only a header: there are no rows", path=source.path)
-    ends = _even(rows, lines, len(names), source, early=layout in {"auto", "wide"})
+    ends = _even(rows, lines, len(names), source, layout)
     frame = pl.DataFrame(
         {
             name: pl.Series(name, column, dtype=pl.String)
@@ -112,7 +112,7 @@ def _width(rows: list[list[str]]) -> int:
     return max((len(row) for row in rows), default=0)
 
 
-def _even(rows: list[list[str]], lines: list[int], width: int, source: Source, *, early: bool) -> bool:
+def _even(rows: list[list[str]], lines: list[int], width: int, source: Source, layout: Layout) -> bool:
     """Fills rows that end early with blanks where that may be (each row a series); says whether there were any.
 
     Raises:
@@ -121,9 +121,9 @@ def _even(rows: list[list[str]], lines: list[int], width: int, source: Source, *
     odd = [k for k, row in enumerate(rows) if len(row) != width]
     if not odd:
         return False
-    series = early and width > 8 and all(_is_series(rows[k], width) for k in odd[:100])
+    likely = layout == "auto" and width > 8 and sum(_is_series(rows[k], width) for k in odd) * 2 > len(odd)
     for k in odd:
-        if len(rows[k]) > width or not series:
+        if len(rows[k]) > width or not (likely or layout == "wide"):
             raise DataError(
                 f"has {plural(len(rows[k]), 'field')}, the first row has {width}: quote fields that hold the "
                 "separator, or add the missing ones",
@@ -172,6 +172,6 @@ def _is_number(field: str) -> bool:
 
 
 def _is_count(fields: list[str]) -> bool:
-    """``0, 1, 2, …`` or ``1, 2, 3, …``."""
+    """``0, 1, 2, …`` or ``1, 2, 3, …``, three at least: two numbers could be anything."""
     expected = [[str(k + start) for k in range(len(fields))] for start in (0, 1)]
-    return len(fields) > 1 and fields in expected
+    return len(fields) > 2 and fields in expected

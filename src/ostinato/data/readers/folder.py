@@ -82,5 +82,5 @@ def _join(tables: list[Table], stems: list[str], folder: Path, note: str) -> Tab
         columns[name] = Column(name, first.kind, values, (), frozenset(missing))
     labels = [stem for stem, table in zip(stems, tables, strict=True) for _ in range(len(table))]
     columns[LABEL] = Column(LABEL, Kind.CATEGORY, labels)
-    lines = np.concatenate([table.line_of for table in tables])
+    lines = tables[0].line_of if len(tables) == 1 else np.empty(0, dtype=np.int64)  # a line of which file?
     return Table(columns, folder, lines, (note,))

@@ -40,13 +40,17 @@ def sniff(source: Source, *, prose: bool) -> str:
     text = head.decode("utf-8", errors="ignore").replace("\r\n", "\n")
     lines = text.split("\n")
     lines = lines[:-1] if len(lines) > 1 else lines  # the last one may be cut
-    rules = {
-        ".conllu": lambda: _CONLLU.match(text) is not None,
-        ".conll": lambda: _is_conll(lines),
-        ".jsonl": lambda: not prose and lines[0].startswith("{") and lines[0].rstrip().endswith("}"),
-        ".csv": lambda: not prose and _is_delimited(lines),
-    }
-    return next((suffix for suffix, fits in rules.items() if fits()), ".txt")
+    if _CONLLU.match(text):
+        return ".conllu"
+    if _is_conll(lines):
+        return ".conll"
+    return ".txt" if prose else _sniff_table(lines)
+
+
+def _sniff_table(lines: list[str]) -> str:
+    if lines[0].startswith(("{", "[{")):
+        return ".jsonl"
+    return ".csv" if _is_delimited(lines) else ".txt"
 
 
 def _is_conll(lines: list[str]) -> bool:
