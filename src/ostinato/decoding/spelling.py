@@ -26,7 +26,8 @@ class Spelling:
         """The text that is certain now that this id came; may be empty."""
         symbol = self.vocabulary.symbol(number)
         if self.vocabulary.unit == "byte":
-            return self._bytes.decode(symbol.encode("latin-1"))
+            known = symbol != self.vocabulary.UNKNOWN_TEXT
+            return self._bytes.decode(symbol.encode("latin-1" if known else "utf-8"))
         if self.vocabulary.unit == "char" or not symbol:
             return symbol
         blank = "" if self._tight or symbol == "\n" else " "
