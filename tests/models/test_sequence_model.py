@@ -14,6 +14,7 @@ from ostinato.data.examples import Batch
 from ostinato.data.spec import Spec
 from ostinato.errors import UsageError
 from ostinato.models import ModelSettings, SequenceModel, build
+from ostinato.tasks.settings import TaskSettings
 
 CELLS = ["rnn", "rnn_relu", "lstm", "gru", "gru_before"]
 POOLS = ["last", "mean", "max", "attention"]
@@ -28,7 +29,7 @@ SPECS = {
 
 def make(spec: Spec, **settings: Any) -> SequenceModel:
     torch.manual_seed(3)
-    model = build(spec, ModelSettings(**{"hidden": 5, **settings}), None)
+    model = build(spec, ModelSettings(**{"hidden": 5, **settings}), TaskSettings())
     assert isinstance(model, SequenceModel)
     return model.eval()
 
@@ -273,7 +274,7 @@ def test_a_state_that_cannot_be_continued_is_refused() -> None:
 )
 def test_settings_that_make_no_sense(spec: Spec, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        build(spec, ModelSettings(**settings), None)
+        build(spec, ModelSettings(**settings), TaskSettings())
 
 
 def test_a_batch_that_lacks_something_is_refused() -> None:

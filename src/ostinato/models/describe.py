@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from ostinato.models.feed_forward import FeedForward
+from ostinato.models.forecast import ForecastModel
 from ostinato.models.front import Front
 from ostinato.models.sequence import SequenceModel
 from ostinato.models.settings import ModelSettings
@@ -36,6 +37,13 @@ def describe(model: nn.Module) -> str:
         if model.after:
             middle[0] = f"{model.look_back} steps around"
         parts = [_front_text(model.front), *middle, _answers(model.spec.output_size)]
+    elif isinstance(model, ForecastModel):
+        spec = model.spec
+        parts = [
+            f"segments of {spec.segment} steps",
+            stack_text(model.settings),
+            f"{spec.horizon} steps x {_answers(spec.output_size)}",
+        ]
     else:
         parts = [type(model).__name__]
     return f"{' -> '.join(parts)}, {count_parameters(model):,} parameters"

@@ -15,8 +15,10 @@ class ModelSettings:
         hidden: ``H``, hidden size of each direction.
         layers: ``L``.
         bidirectional: whether a second direction reads from the end; never for a causal task.
-        embedding: size of a symbol's vector; 0: chosen from the vocabulary.
-        dropout: on the inputs of every layer and of the head.
+        embedding: size of a symbol's vector; 0: chosen from the vocabulary. Values go through a linear layer of this
+            size; 0: straight in.
+        dropout: on the inputs of every layer and of the head, the same units at every step of a sequence; never on raw
+            values.
         symbol_dropout: share of input symbols replaced by the unknown symbol in training.
         pool: how a sequence's steps become one vector: ``last``, ``mean``, ``max`` or ``attention``.
         init: ``torch`` (uniform), ``orthogonal`` (recurrent weights) or ``chrono`` (gates for a long memory).
