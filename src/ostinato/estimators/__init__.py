@@ -1,1 +1,9 @@
-"""Room: estimators."""
+"""fit / predict / score, for people who come from scikit-learn."""
+
+from ostinato.estimators.classifier import Classifier
+from ostinato.estimators.forecaster import Forecaster
+from ostinato.estimators.language import LanguageModel
+from ostinato.estimators.regressor import Regressor
+from ostinato.estimators.tagger import Tagger
+
+__all__ = ["Classifier", "Forecaster", "LanguageModel", "Regressor", "Tagger"]

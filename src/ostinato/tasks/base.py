@@ -64,7 +64,13 @@ class Task(ABC):
 
     @classmethod
     def divide(
-        cls, table: Table, data: DataSettings, seed: int, valid: Table | None = None, test: Table | None = None
+        cls,
+        table: Table,
+        data: DataSettings,
+        settings: TaskSettings,
+        seed: int,
+        valid: Table | None = None,
+        test: Table | None = None,
     ) -> Division:
         """The train, valid and test tables; parts a user gave are used as they are.
 
@@ -74,6 +80,7 @@ class Task(ABC):
         Raises:
             DataError: there are too few rows to divide.
         """
+        del settings
         return divide(table, data, seed, valid=valid, test=test)
 
     @abstractmethod

@@ -62,10 +62,16 @@ class Classify(Task):
 
     @classmethod
     def divide(
-        cls, table: Table, data: DataSettings, seed: int, valid: Table | None = None, test: Table | None = None
+        cls,
+        table: Table,
+        data: DataSettings,
+        settings: TaskSettings,
+        seed: int,
+        valid: Table | None = None,
+        test: Table | None = None,
     ) -> Division:
         """By rows, the shares of the labels kept."""
-        return super().divide(table, with_target(table, data, {Kind.CATEGORY}), seed, valid, test)
+        return super().divide(table, with_target(table, data, {Kind.CATEGORY}), settings, seed, valid, test)
 
     @classmethod
     def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:

@@ -14,6 +14,7 @@ from torch import Tensor
 from ostinato.data.examples import Batch, Examples
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
+from ostinato.data.split import Division
 from ostinato.data.table import Table
 from ostinato.errors import DataError, ModelFolderError, UsageError
 from ostinato.tasks.base import Outputs, Task
@@ -21,6 +22,7 @@ from ostinato.tasks.forecast_choices import choose_look_back, choose_segment
 from ostinato.tasks.forecast_covariates import Covariates
 from ostinato.tasks.forecast_frame import forecast_frame
 from ostinato.tasks.forecast_metrics import forecast_metrics, window_mase
+from ostinato.tasks.forecast_parts import cut
 from ostinato.tasks.forecast_season import infer_season, steps_apart
 from ostinato.tasks.forecast_series import Layout, Series, series_of
 from ostinato.tasks.forecast_windows import Panel, WindowBatch, WindowExamples, windows_of
@@ -69,6 +71,7 @@ class Forecast(Task):
     mask: bool
     static: int
     missing: str
+    decode: str = "direct"
     id: str = ""
     time: str = ""
 
@@ -89,6 +92,7 @@ class Forecast(Task):
             horizon=self.horizon,
             look_back=self.look_back,
             segment=self.segment,
+            season=self.season if 1 < self.season <= self.look_back else 0,
             known_size=self.covariates.size,
             causal=True,
         )
@@ -132,9 +136,25 @@ class Forecast(Task):
             mask=missing and data.missing == "mask",
             static=len(layout.targets) if 1 < len(layout.targets) <= ONE_HOT else 0,
             missing=data.missing,
+            decode=settings.decode,
             id=data.id,
             time=data.time,
         )
+
+    @classmethod
+    def divide(
+        cls,
+        table: Table,
+        data: DataSettings,
+        settings: TaskSettings,
+        seed: int,
+        valid: Table | None = None,
+        test: Table | None = None,
+    ) -> Division:
+        """By time, each series for itself (:func:`~ostinato.tasks.forecast_parts.cut`)."""
+        del seed
+        parts = cut(table, data, settings, valid, test)
+        return Division(parts.train, parts.valid, parts.test, parts.notes)
 
     def series(self, table: Table) -> list[Series]:
         """The series of a table, as this task was taught to read it."""

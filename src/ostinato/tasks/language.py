@@ -77,9 +77,16 @@ class Language(Task):
 
     @classmethod
     def divide(
-        cls, table: Table, data: DataSettings, seed: int, valid: Table | None = None, test: Table | None = None
+        cls,
+        table: Table,
+        data: DataSettings,
+        settings: TaskSettings,
+        seed: int,
+        valid: Table | None = None,
+        test: Table | None = None,
     ) -> Division:
         """Cuts a few documents by position; divides texts as rows, equal ones together, conditions in balance."""
+        del settings
         chosen = writing(table, data)
         texts = table[chosen.text].values
         lengths = [len(text) for text in texts]

@@ -59,10 +59,16 @@ class Regress(Task):
 
     @classmethod
     def divide(
-        cls, table: Table, data: DataSettings, seed: int, valid: Table | None = None, test: Table | None = None
+        cls,
+        table: Table,
+        data: DataSettings,
+        settings: TaskSettings,
+        seed: int,
+        valid: Table | None = None,
+        test: Table | None = None,
     ) -> Division:
         """By rows."""
-        return super().divide(table, with_target(table, data, {Kind.NUMBER}), seed, valid, test)
+        return super().divide(table, with_target(table, data, {Kind.NUMBER}), settings, seed, valid, test)
 
     @classmethod
     def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:

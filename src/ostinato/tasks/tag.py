@@ -64,10 +64,16 @@ class Tag(Task):
 
     @classmethod
     def divide(
-        cls, table: Table, data: DataSettings, seed: int, valid: Table | None = None, test: Table | None = None
+        cls,
+        table: Table,
+        data: DataSettings,
+        settings: TaskSettings,
+        seed: int,
+        valid: Table | None = None,
+        test: Table | None = None,
     ) -> Division:
         """By rows."""
-        return super().divide(table, with_target(table, data, {Kind.TAGS}), seed, valid, test)
+        return super().divide(table, with_target(table, data, {Kind.TAGS}), settings, seed, valid, test)
 
     @classmethod
     def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:
