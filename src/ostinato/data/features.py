@@ -17,6 +17,8 @@ from ostinato.data.vocabulary import Vocabulary, dna_values
 from ostinato.errors import DataError, ModelFolderError, nearest
 from ostinato.sequences import Ragged
 
+_PARTS = ("kind", "vocabulary", "characters", "channels")
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -160,17 +162,21 @@ class Features:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
         try:
-            vocabulary, characters, channels = (config[key] for key in ("vocabulary", "characters", "channels"))
-            return cls(
+            kind, vocabulary, characters, channels = (config[key] for key in _PARTS)
+            features = cls(
                 config["column"],
-                Kind(config["kind"]),
-                Vocabulary.from_config(vocabulary) if vocabulary else None,
-                Vocabulary.from_config(characters) if characters else None,
-                Channels.from_config(channels) if channels else None,
+                Kind(kind),
+                None if vocabulary is None else Vocabulary.from_config(vocabulary),
+                None if characters is None else Vocabulary.from_config(characters),
+                None if channels is None else Channels.from_config(channels),
                 Static.from_config(config["static"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFolderError(f"the input columns are damaged: {error}") from error
+        symbols, series = kind not in {Kind.SERIES, Kind.DNA}, kind == Kind.SERIES
+        if (features.vocabulary is not None) != symbols or (features.channels is not None) != series:
+            raise ModelFolderError(f"the input columns are damaged: a {kind} column without what it needs")
+        return features
 
 
 def check_groups(groups: tuple[str, ...]) -> None:

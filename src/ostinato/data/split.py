@@ -220,8 +220,9 @@ def _share(
 ) -> np.ndarray:
     """A part number a row: whole groups, each part as near its share of every label as the groups allow.
 
-    Groups are taken from the largest to the smallest, in random order among equals; each goes to the part whose share
-    of the group's most frequent label is the least filled, of those in which at least half of the group fits.
+    Groups are taken from the largest to the smallest, in random order among equals. Each goes to the part whose share
+    of the group's most frequent label is the least filled, of those in which the whole group fits; where it fits in
+    none, to the part with the least rows for its share, of those that lack this label.
     """
     members: dict[int, list[int]] = defaultdict(list)
     for row in np.flatnonzero(rows).tolist():
@@ -229,19 +230,23 @@ def _share(
     totals = Counter(labels[rows].tolist())
     target = {label: [count * share for share in shares] for label, count in totals.items()}
     left = {label: list(counts) for label, counts in target.items()}
+    filled = [0] * len(shares)
     usable = [part for part, share in enumerate(shares) if share > 0]
-    order = [list(members.values())[place] for place in random.permutation(len(members))]
+    whole = list(members.values())
+    order = [whole[place] for place in random.permutation(len(whole)).tolist()]
     result = np.zeros(len(labels), dtype=np.int64)
     for group in sorted(order, key=len, reverse=True):
         counts = Counter(labels[group].tolist())
         label, size = counts.most_common(1)[0]
         room = left[label]
-        fitting = [part for part in usable if room[part] >= size / 2]
+        fitting = [part for part in usable if room[part] >= size - 1e-6]
+        lacking = [part for part in usable if room[part] > 0]
         if fitting:
             chosen = max(fitting, key=lambda part: room[part] / target[label][part])
         else:
-            chosen = max(usable, key=lambda part: room[part])
+            chosen = min(lacking, key=lambda part: filled[part] / shares[part])
         result[group] = chosen
+        filled[chosen] += len(group)
         for one, count in counts.items():
             left[one][chosen] -= count
     return result

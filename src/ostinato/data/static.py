@@ -73,7 +73,7 @@ class StaticColumn:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
         try:
-            scaler = Scaler.from_config(config["scaler"]) if config["scaler"] else None
+            scaler = Scaler.from_config(config["scaler"]) if config["scaler"] is not None else None
             return cls(config["name"], scaler, tuple(config["labels"]))
         except (KeyError, TypeError) as error:
             raise ModelFolderError(f"a static column is damaged: {error}") from error

@@ -1,0 +1,47 @@
+"""Duplicates are counted by the value of every input column."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ostinato.data.duplicates import duplicates, input_keys
+from ostinato.data.settings import DataSettings
+from ostinato.data.table import Column, Kind, Table
+
+
+def table_of(kind, values, **others):
+    columns = {"x": Column("x", kind, values)}
+    for name, (other, column) in others.items():
+        columns[name] = Column(name, other, column)
+    return Table(columns)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (Kind.TEXT, ["a", "b", "a"]),
+        (Kind.DNA, ["ACG", "ACT", "ACG"]),
+        (Kind.TOKENS, [["a", "b"], ["ab"], ["a", "b"]]),
+        (Kind.SERIES, [np.array([[1.0, np.nan]]), np.array([[1.0], [2.0]]), np.array([[1.0, np.nan]])]),
+    ],
+)
+def test_equal_inputs_are_counted(kind, values):
+    table = table_of(kind, values, label=(Kind.CATEGORY, ["p", "q", "r"]))
+    settings = DataSettings(target="label")
+    train, test = table.take(np.array([0])), table.take(np.array([1, 2]))
+    assert duplicates(train, test, settings) == 1
+    assert duplicates(test, train, settings) == 1
+    assert duplicates(train, table.take(np.array([], dtype=int)), settings) == 0
+
+
+def test_every_input_column_counts():
+    table = table_of(Kind.TEXT, ["a", "a", "a", "a"], age=(Kind.NUMBER, np.array([1.0, 2.0, np.nan, np.nan])))
+    keys = input_keys(table, DataSettings())
+    assert len(set(keys)) == 3
+    assert keys[2] == keys[3]
+    assert len(set(input_keys(table, DataSettings(inputs=("x",))))) == 1
+
+
+def test_without_inputs_every_row_is_its_own():
+    assert len(set(input_keys(table_of(Kind.ID, ["a", "a"]), DataSettings()))) == 2
