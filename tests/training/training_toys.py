@@ -43,7 +43,7 @@ class Toy(nn.Module):
                 outputs[b].append(new[slot])
         if self.spec.outputs == "step":
             flat = [h for sequence in outputs for h in sequence]
-            return self.head(torch.stack(flat)), (h[None],)
+            return self.head(torch.stack(flat) if flat else h[:0]), (h[None],)
         return self.head(h), (h[None],)
 
 

@@ -93,7 +93,8 @@ class Assessment:
                         collected.add(self.task.outputs(output, batch), batch, starts)
                     if loss:
                         mean, count = self.task.loss(output, batch)
-                        total, self.answers = total + float(mean) * count, self.answers + count
+                        if count:  # or the mean may be NaN
+                            total, self.answers = total + float(mean) * count, self.answers + count
         finally:
             self.model.train(was_training)
         return total / self.answers if self.answers else float("nan"), collected.outputs() if outputs else {}

@@ -44,10 +44,10 @@ class Tally:
         if not pending:
             return
         losses = _numbers([loss for _, _, loss, _ in pending])
-        norms = _numbers([norm for _, _, _, norm in pending if norm is not None])
-        for number, (step, count, _, norm) in enumerate(pending):
-            self._check(step, losses[number], norms[number] if norm is not None else 0.0)
-            self.ledger.loss += losses[number] * count
+        norms = iter(_numbers([norm for _, _, _, norm in pending if norm is not None]))
+        for loss, (step, count, _, norm) in zip(losses, pending, strict=True):
+            self._check(step, loss, next(norms) if norm is not None else 0.0)
+            self.ledger.loss += loss * count
             self.ledger.answers += count
 
     def _check(self, step: int, loss: float, norm: float) -> None:
