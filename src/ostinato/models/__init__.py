@@ -3,6 +3,7 @@
 from ostinato.models.build import MODELS, build
 from ostinato.models.describe import count_parameters, describe
 from ostinato.models.feed_forward import FeedForward
+from ostinato.models.inspect import Inspection, LayerSteps, inspect
 from ostinato.models.sequence import SequenceModel
 from ostinato.models.settings import ModelSettings
 from ostinato.models.stack import State
@@ -10,10 +11,13 @@ from ostinato.models.stack import State
 __all__ = [
     "MODELS",
     "FeedForward",
+    "Inspection",
+    "LayerSteps",
     "ModelSettings",
     "SequenceModel",
     "State",
     "build",
     "count_parameters",
     "describe",
+    "inspect",
 ]

@@ -21,10 +21,26 @@ def check(spec: Spec, settings: ModelSettings) -> None:
         raise UsageError("a model that tells what comes next cannot read from the end: set model.bidirectional=false")
     if settings.symbol_dropout and spec.inputs != "ids":
         raise UsageError("the inputs are values, not symbols: set model.symbol_dropout=0 (model.dropout works)")
-    if settings.forget_bias != ModelSettings.forget_bias and settings.cell != "lstm":
-        raise UsageError(f"a '{settings.cell}' has no forget gate: leave model.forget_bias out or set model.cell=lstm")
+    _start(settings)
     if settings.tied:
         _tied(spec)
+
+
+def _start(settings: ModelSettings) -> None:
+    chrono = settings.init == "chrono"
+    if settings.forget_bias != ModelSettings.forget_bias:
+        if settings.cell != "lstm":
+            raise UsageError(
+                f"a '{settings.cell}' has no forget gate: leave model.forget_bias out or set model.cell=lstm"
+            )
+        if chrono:
+            raise UsageError("model.init=chrono draws the forget gate's bias: leave model.forget_bias out")
+    if chrono and settings.cell in {"rnn", "rnn_relu"}:
+        raise UsageError(f"model.init=chrono is for gates, and a '{settings.cell}' has none: set model.init=orthogonal")
+    if chrono and settings.max_lag < 2:
+        raise UsageError("model.init=chrono needs the longest lag that matters, in steps: set model.max_lag=…")
+    if settings.max_lag and not chrono:
+        raise UsageError("model.max_lag is for model.init=chrono: set that too, or leave model.max_lag out")
 
 
 def _tied(spec: Spec) -> None:
@@ -47,7 +63,7 @@ def _names(settings: ModelSettings) -> None:
 
 
 def _numbers(settings: ModelSettings) -> None:
-    for key, least in (("hidden", 1), ("layers", 1), ("embedding", 0)):
+    for key, least in (("hidden", 1), ("layers", 1), ("embedding", 0), ("max_lag", 0)):
         value = getattr(settings, key)
         if value < least:
             raise UsageError(f"model.{key} must be at least {least}, not {value}")

@@ -32,7 +32,7 @@ class PartsEncoder(nn.Module):
         super().__init__()
         self.size = 2 * hidden
         self.embedding = nn.Embedding(vocabulary, embedding)
-        self.layer = LSTM(embedding, hidden, bidirectional=True)
+        self.layer = LSTM(embedding, hidden, bidirectional=True, init="orthogonal", forget_bias=1.0)
 
     def forward(self, parts: Ragged) -> Tensor:
         """``parts``: ``N`` sequences of character ids. Gives ``(N, size)``; a token without characters gives zeros."""

@@ -22,7 +22,8 @@ class ModelSettings:
         symbol_dropout: share of input symbols replaced by the unknown symbol in training.
         pool: how a sequence's steps become one vector: ``last``, ``mean``, ``max`` or ``attention``.
         init: ``torch`` (uniform), ``orthogonal`` (recurrent weights) or ``chrono`` (gates for a long memory).
-        forget_bias: added to the forget gate's bias of an LSTM.
+        max_lag: with ``chrono``, and only then, the longest lag that matters, in steps.
+        forget_bias: where the forget gate's bias of an LSTM begins; ``chrono`` draws it instead.
         learned_state: whether the initial state is learned.
         tied: whether a language model's output weights are its embedding.
     """
@@ -36,6 +37,7 @@ class ModelSettings:
     symbol_dropout: float = 0.0
     pool: Literal["last", "mean", "max", "attention"] = "last"
     init: Literal["torch", "orthogonal", "chrono"] = "orthogonal"
+    max_lag: int = 0
     forget_bias: float = 1.0
     learned_state: bool = False
     tied: bool = False

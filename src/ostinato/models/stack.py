@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, cat, nn
 
 from ostinato.models.dropout import VariationalDropout
 from ostinato.models.settings import ModelSettings
-from ostinato.nn import GRU, LSTM, RNN
+from ostinato.nn import GRU, LSTM, RNN, Layer, Traced
 from ostinato.sequences import Ragged
 
 State = tuple[Tensor, ...]
@@ -42,33 +42,41 @@ class Stack(nn.Module):
         for number, layer in enumerate(self.layers):
             if number:
                 steps = self.dropout(steps)
-            begin = number * self.directions
-            steps, final = layer(steps, _given(state, begin, begin + self.directions))
+            steps, final = layer(steps, self._given(state, number))
             finals.append(final if isinstance(final, tuple) else (final,))
         return steps, tuple(cat(parts) for parts in zip(*finals, strict=True))
 
+    def trace(self, steps: Ragged, state: State | None = None) -> list[Traced[Ragged]]:
+        """What each layer did at every step, from the first layer to the last, without dropout."""
+        found: list[Traced[Ragged]] = []
+        for number, layer in enumerate(self.layers):
+            found.append(cast(Layer, layer).trace(steps, self._given(state, number)))
+            steps = found[-1].output
+        return found
 
-def _layer(width: int, settings: ModelSettings) -> nn.Module:
+    def _given(self, state: State | None, number: int) -> Any:  # noqa: ANN401 - a pair or a tensor, as in torch.nn
+        """The state of layer ``number``, as the layers of ``torch.nn`` take it: a pair for the LSTM, else a tensor."""
+        if state is None:
+            return None
+        begin = number * self.directions
+        parts = tuple(part[begin : begin + self.directions] for part in state)
+        return parts if len(parts) > 1 else parts[0]
+
+
+def _layer(width: int, settings: ModelSettings) -> Layer:
     """One layer of the recipe's cell."""
     shared: dict[str, Any] = {
         "bidirectional": settings.bidirectional,
+        "init": settings.init,
+        "learned_state": settings.learned_state,
     }
+    max_lag = settings.max_lag or None
     match settings.cell:
         case "lstm":
-            return LSTM(width, settings.hidden, **shared)
-        case "gru":
-            return GRU(width, settings.hidden, **shared)
-        case "gru_before":
-            return GRU(width, settings.hidden, reset_after=False, **shared)
-        case "rnn":
-            return RNN(width, settings.hidden, nonlinearity="tanh", **shared)
-        case "rnn_relu":
-            return RNN(width, settings.hidden, nonlinearity="relu", **shared)
-
-
-def _given(state: State | None, begin: int, end: int) -> State | Tensor | None:
-    """The state of one layer, as the layers of ``torch.nn`` take it: a pair for the LSTM, a tensor for the others."""
-    if state is None:
-        return None
-    parts = tuple(part[begin:end] for part in state)
-    return parts if len(parts) > 1 else parts[0]
+            # Chrono draws the forget gate's bias itself.
+            forget_bias = None if settings.init == "chrono" else settings.forget_bias
+            return LSTM(width, settings.hidden, forget_bias=forget_bias, max_lag=max_lag, **shared)
+        case "gru" | "gru_before":
+            return GRU(width, settings.hidden, reset_after=settings.cell == "gru", max_lag=max_lag, **shared)
+        case "rnn" | "rnn_relu":
+            return RNN(width, settings.hidden, nonlinearity="tanh" if settings.cell == "rnn" else "relu", **shared)
