@@ -127,13 +127,15 @@ def _from_text(text: pl.Series) -> Times | None:
 
 
 def _parse(text: pl.Series, form: str) -> pl.Series:
-    """Strings as datetimes, null where the format does not fit."""
+    """Strings as datetimes, null where the format does not fit or gives a year that cannot be meant (the year 99)."""
     if "%d" not in form:  # a month is the time of its first day
         text, form = text + " 1", form + " %d"
     if "%z" in form:
         stamps = text.str.replace(r"Z$", "+00:00").str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC")
-        return stamps.dt.replace_time_zone(None)
-    return text.str.to_datetime(form, strict=False, time_unit="us")
+        stamps = stamps.dt.replace_time_zone(None)
+    else:
+        stamps = text.str.to_datetime(form, strict=False, time_unit="us")
+    return stamps.set(pl.Series(_outside(stamps.to_numpy())), None)
 
 
 def _told(form: str, text: pl.Series) -> str:
@@ -166,9 +168,12 @@ def _year(values: np.ndarray, present: np.ndarray) -> np.ndarray:
     return years
 
 
+def _outside(stamps: np.ndarray) -> np.ndarray:
+    return (stamps < _FIRST) | (stamps >= _LAST)
+
+
 def _ranged(stamps: pl.Series, present: np.ndarray, form: str) -> Times:
     """To nanoseconds; what lies outside their range (1678 to 2261) is bad rather than silently wrapped around."""
     values = stamps.to_numpy().astype("datetime64[us]")
-    outside = (values < _FIRST) | (values >= _LAST)
-    values[outside] = np.datetime64("NaT")
+    values[_outside(values)] = np.datetime64("NaT")
     return Times(values.astype("datetime64[ns]"), present & np.isnat(values), form)

@@ -44,6 +44,8 @@ def read_cells(source: Source, settings: DataSettings, layout: Layout = "auto") 
     """The file as columns of strings; see :func:`read_delimited`."""
     separator = sniff_separator(source.lines()[:_SAMPLE], source.suffix)
     records = _parse(source, separator)
+    if not records.rows:
+        raise DataError("holds no rows, only blank lines and quotes", path=source.path)
     header, reason = _has_header(records.rows, settings)
     names = _names(records.rows[0], source) if header else [f"column_{c + 1}" for c in range(_width(records.rows))]
     rows, lines = (records.rows[1:], records.lines[1:]) if header else (records.rows, records.lines)
