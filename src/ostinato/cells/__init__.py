@@ -1,12 +1,14 @@
 """One step's equation, a cell a file. A new cell is one file and one row of ``CELLS``."""
 
+from typing import Any
+
 from ostinato.cells.base import Cell, Gates, State, Weights
 from ostinato.cells.elman import Elman, ElmanGates, ElmanState
 from ostinato.cells.gru import GRU, GRUGates, GRUState
 from ostinato.cells.gru_before import GRUBefore
 from ostinato.cells.lstm import LSTM, LSTMGates, LSTMState
 
-CELLS: dict[str, Cell] = {
+CELLS: dict[str, Cell[Any, Any]] = {
     "rnn": Elman("rnn"),
     "rnn_relu": Elman("rnn_relu"),
     "lstm": LSTM(),

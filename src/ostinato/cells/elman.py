@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -23,7 +23,8 @@ class ElmanGates(NamedTuple):
     n: Tensor
 
 
-class Elman(Cell):
+@final
+class Elman(Cell[ElmanState, ElmanGates]):
     """``h_t = φ(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)`` with φ = tanh (``rnn``) or relu (``rnn_relu``).
 
     Shapes: x ``(B, I)``, h ``(B, H)``, W_ih ``(H, I)``, W_hh ``(H, H)``, both biases ``(H,)``.
@@ -36,7 +37,7 @@ class Elman(Cell):
     Gates = ElmanGates
 
     def __init__(self, name: Literal["rnn", "rnn_relu"]) -> None:
-        self.name = name  # type: ignore[misc]  # two rows of the table are one equation
+        self.name = name
         self.activation = torch.tanh if name == "rnn" else torch.relu
 
     def gate(self, weights: Weights, projected: Tensor, state: ElmanState) -> ElmanGates:

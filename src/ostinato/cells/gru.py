@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -25,7 +25,8 @@ class GRUGates(NamedTuple):
     n: Tensor
 
 
-class GRU(Cell):
+@final
+class GRU(Cell[GRUState, GRUGates]):
     """Gated recurrent unit, *reset after*: the reset gate scales the product ``W_hn h + b_hn``.
 
     ::

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
@@ -10,7 +12,8 @@ from ostinato.cells.base import Cell, Weights
 from ostinato.cells.gru import GRUGates, GRUState
 
 
-class GRUBefore(Cell):
+@final
+class GRUBefore(Cell[GRUState, GRUGates]):
     """Gated recurrent unit, *reset before*: the reset gate scales the old state ahead of the matrix product.
 
     ::

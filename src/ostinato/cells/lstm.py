@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -27,7 +27,8 @@ class LSTMGates(NamedTuple):
     o: Tensor
 
 
-class LSTM(Cell):
+@final
+class LSTM(Cell[LSTMState, LSTMGates]):
     """Long short-term memory with a forget gate and, where ``W_hr`` is given, a projection.
 
     ``(i, f, g, o) = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh``, then σ on i, f, o and tanh on g::

@@ -1,6 +1,23 @@
 """How a cell is computed over time: engines behind one contract, and the chooser between them."""
 
-from ostinato.engines.chooser import ENGINES, Choice, choose, force, run
-from ostinato.engines.request import Engine, Request, Result, Trace
+from ostinato.engines.chooser import ENGINES, Choice, choose, dense_kernel, force, run
+from ostinato.engines.explain import explain
+from ostinato.engines.request import Engine, Request, Result, Stack, StackResult, Trace
+from ostinato.engines.stack import run_stack
 
-__all__ = ["ENGINES", "Choice", "Engine", "Request", "Result", "Trace", "choose", "force", "run"]
+__all__ = [
+    "ENGINES",
+    "Choice",
+    "Engine",
+    "Request",
+    "Result",
+    "Stack",
+    "StackResult",
+    "Trace",
+    "choose",
+    "dense_kernel",
+    "explain",
+    "force",
+    "run",
+    "run_stack",
+]

@@ -3,112 +3,138 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast, final
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-from ostinato.cells import Cell, Weights
-from ostinato.engines.reference import empty
-from ostinato.engines.request import Engine, Request, Result
-from ostinato.sequences.segments import Segments, segments_of
+from ostinato.cells import State, Weights
+from ostinato.cells.base import like
+from ostinato.engines.padded_lstm import onednn_serves, padded_lstm, pays_to_pad
+from ostinato.engines.reference import slots, stepless
+from ostinato.engines.request import Engine, Request, Result, Stack, StackResult
+from ostinato.sequences.segments import segments_of
 
 KERNELS = {"rnn": "rnn_tanh", "rnn_relu": "rnn_relu", "lstm": "lstm", "gru": "gru"}
 """The cells PyTorch computes itself, and its names for them."""
 
+Kernel = Callable[..., tuple[Tensor, ...]]
 
+
+@final
 class TorchEngine(Engine):
     """``torch.lstm``, ``torch.gru``, ``torch.rnn_tanh`` and ``torch.rnn_relu``, made to serve ragged rows and resets.
 
     A reset begins a new sequence: each sequence is cut at its resets into segments that are just more sequences of the
-    batch, and the final state is that of a sequence's last segment. A reversed direction is the forward kernel over
-    reversed rows.
+    batch, and the final state is that of a sequence's last segment. The reverse direction is the forward kernel over
+    rows in reversed order. Resets that lie on a GPU are read by the CPU, which waits for it.
     """
 
     name = "torch"
 
     def refuses(self, request: Request) -> str | None:
-        """Other cells than torch's, traces, and the function transforms its kernels cannot take."""
+        """Other cells than torch's, traces, and the transforms its kernels cannot take."""
         if request.cell.name not in KERNELS:
             return f"PyTorch has no kernel for cell '{request.cell.name}'"
         if request.trace:
             return "PyTorch's kernels keep states and gates to themselves"
-        if under_transform():
-            return "PyTorch's kernels cannot be used under vmap, jvp or forward-mode differentiation"
+        if transformed():
+            return "PyTorch's kernels do not work under vmap, jvp or forward-mode differentiation"
         return None
 
     def how(self, request: Request) -> str:
-        """Which of PyTorch's ways."""
-        return f"torch.{KERNELS[request.cell.name]}, {kernel_of(request)}"
+        """Which of PyTorch's kernels."""
+        device = request.rows.data.device.type
+        name = f"torch.{KERNELS[request.cell.name]}"
+        if device == "cuda":
+            return f"{name} on cuDNN" if torch.backends.cudnn.enabled else f"{name} on CUDA without cuDNN"
+        if device != "cpu":
+            return f"{name} on {device}"
+        equal = request.rows.equal and request.reset is None
+        if equal and onednn_serves(request):
+            return f"{name} on oneDNN"
+        if not equal and pays_to_pad(request, request.rows.batch_sizes):
+            return f"{name} on oneDNN, with padded steps that hold the state"
+        return f"{name} on ATen"
 
     def run(self, request: Request) -> Result:
-        """Cut, reverse, compute, put back."""
-        if not request.rows.batch_sizes.numel():
-            return empty(request)
+        """Cut, turn round, compute, put back."""
+        rows = request.rows
+        if not rows.reach:
+            return stepless(request)
         if request.reset is None and not request.reverse:
-            reach = int(request.rows.batch_sizes[0])
-            output, final = compute(request, request.rows.data, request.rows.batch_sizes, first(request.state, reach))
-            return Result(output, extended(final, request.state, reach))
-        segments = segments_of(request.rows, request.reset, reverse=request.reverse)
-        state = type(request.state)(*(part.index_select(0, segments.owner.to(part.device)) for part in request.state))
-        output, final = compute(request, segments.gather(request.rows.data), segments.batch_sizes, state)
-        return Result(segments.scatter(output), last(final, request.state, segments))
+            output, after = _compute(request, rows.data, rows.batch_sizes, slots(request.state, 0, rows.reach))
+        else:
+            segments = segments_of(rows, request.reset, reverse=request.reverse)
+            state = like(request.state, (part.index_select(0, segments.owner) for part in request.state))
+            output, after = _compute(request, rows.data.index_select(0, segments.rows), segments.batch_sizes, state)
+            output = output.index_select(0, segments.inverse)
+            after = like(after, (part.index_select(0, segments.last) for part in after))
+        if rows.reach < len(rows):
+            pairs = zip(after, slots(request.state, rows.reach, len(rows)), strict=True)
+            after = like(after, (torch.cat(pair) for pair in pairs))
+        return Result(output, after)
+
+    def takes_whole(self, stack: Stack) -> bool:
+        """Where nothing cuts the rows, and each layer would not better be padded on its own."""
+        if stack.reset is not None or not stack.rows.reach:
+            return False
+        request = stack.requests(0, stack.rows)[0]
+        return stack.rows.equal or not pays_to_pad(request, stack.rows.batch_sizes)
+
+    def run_whole(self, stack: Stack) -> StackResult:
+        """All layers, directions and dropouts in one call."""
+        rows, reach = stack.rows, stack.rows.reach
+        weights = [part for one in stack.weights for part in one if part is not None]
+        hx = _hx([part[:, :reach].contiguous() for part in stack.state])
+        options = (
+            stack.weights[0].bias_ih is not None,
+            stack.layers,
+            stack.dropout,
+            stack.dropout > 0 or torch.is_grad_enabled(),
+        )
+        kernel = kernel_of(stack.cell.name)
+        if rows.equal:
+            dense = rows.data.reshape(rows.batch_sizes.numel(), reach, -1)
+            output, *after = kernel(dense, hx, weights, *options, stack.bidirectional, False)
+            output = output.flatten(0, 1)
+        else:
+            output, *after = kernel(rows.data, rows.batch_sizes, hx, weights, *options, stack.bidirectional)
+        if reach < len(rows):
+            after = [torch.cat([a, b[:, reach:]], 1) for a, b in zip(after, stack.state, strict=True)]
+        return StackResult(output, like(stack.state, after), [])
 
 
-def under_transform() -> bool:
+def transformed() -> bool:
     """Whether a torch.func transform or forward-mode differentiation is active."""
-    from torch.autograd import forward_ad
-
-    return bool(torch._C._are_functorch_transforms_active()) or forward_ad._current_level >= 0
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
-def kernel_of(request: Request) -> str:
-    """What stands behind PyTorch's name, in words."""
-    device = request.rows.data.device.type
-    if device == "cuda":
-        return "cuDNN" if torch.backends.cudnn.is_available() else "ATen on the GPU"
-    return f"ATen on {device.upper()}"
+def kernel_of(name: str) -> Kernel:
+    """PyTorch's kernel for the cell ``name``."""
+    return cast("Kernel", getattr(torch._VF, KERNELS[name]))
 
 
-def kernel_function(cell: Cell) -> Callable[..., Any]:
-    """PyTorch's kernel of a cell."""
-    kernel: Callable[..., Any] = getattr(torch._VF, KERNELS[cell.name])
-    return kernel
+def _hx(state: list[Tensor]) -> Any:  # noqa: ANN401  # one tensor or a tuple: the kernels are not typed
+    """A state as the kernels take it: LSTM a pair, the others a tensor."""
+    return tuple(state) if len(state) > 1 else state[0]
 
 
-def compute(request: Request, data: Tensor, batch_sizes: Tensor, state: Any) -> tuple[Tensor, Any]:
-    """One call of PyTorch's kernel: rows ``(N, I)`` of sequences of at least one step, forward in time."""
-    kernel = kernel_function(request.cell)
-    weights, bias = flat(request.weights)
-    hidden = tuple(part.unsqueeze(0) for part in state)
-    hx = hidden if len(hidden) > 1 else hidden[0]
-    if int(batch_sizes[-1]) == int(batch_sizes[0]):
-        dense = data.view(batch_sizes.numel(), int(batch_sizes[0]), -1)
-        output, *final = kernel(dense, hx, weights, bias, 1, 0.0, False, False, False)
+def _compute(request: Request, data: Tensor, batch_sizes: Tensor, state: State) -> tuple[Tensor, State]:
+    """One kernel call: rows ``(N, I)`` of sequences of at least one step each, forward in time."""
+    equal = int(batch_sizes[0]) == int(batch_sizes[-1])
+    if not equal and pays_to_pad(request, batch_sizes):
+        return padded_lstm(request.weights, data, batch_sizes, state)
+    weights: Weights = request.weights
+    parts = [part for part in weights if part is not None]
+    hx = _hx([part.unsqueeze(0) for part in state])
+    options = (weights.bias_ih is not None, 1, 0.0, torch.is_grad_enabled(), False)
+    kernel = kernel_of(request.cell.name)
+    if equal:
+        dense = data.reshape(batch_sizes.numel(), int(batch_sizes[0]), -1)
+        output, *after = kernel(dense, hx, parts, *options, False)
         output = output.flatten(0, 1)
     else:
-        output, *final = kernel(data, batch_sizes, hx, weights, bias, 1, 0.0, False, False)
-    return output, type(state)(*(part.squeeze(0) for part in final))
-
-
-def flat(weights: Weights) -> tuple[list[Tensor], bool]:
-    """The weights as PyTorch's kernels take them, and whether there are biases."""
-    return [part for part in weights if part is not None], weights.bias_ih is not None
-
-
-def first(state: Any, count: int) -> Any:
-    """The states of the first ``count`` slots."""
-    return state if state[0].shape[0] == count else type(state)(*(part[:count] for part in state))
-
-
-def extended(final: Any, state: Any, reach: int) -> Any:
-    """Final states, with the initial ones of sequences that have no step below them."""
-    if state[0].shape[0] == reach:
-        return final
-    return type(state)(*(torch.cat([a, b[reach:]]) for a, b in zip(final, state, strict=True)))
-
-
-def last(final: Any, state: Any, segments: Segments) -> Any:
-    """The final state of each sequence is that of its last segment; without a step it is the initial one."""
-    index = segments.last.to(final[0].device)
-    return extended(type(final)(*(part.index_select(0, index) for part in final)), state, index.shape[0])
+        output, *after = kernel(data, batch_sizes, hx, parts, *options)
+    return output, like(state, (part.squeeze(0) for part in after))

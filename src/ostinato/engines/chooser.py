@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
-from ostinato.engines.aten import TorchEngine
+from ostinato.engines.aten import KERNELS, Kernel, TorchEngine, kernel_of, transformed
 from ostinato.engines.reference import ReferenceEngine
 from ostinato.engines.request import Engine, Request, Result
 from ostinato.errors import UsageError, nearest
@@ -37,7 +37,7 @@ def choose(request: Request) -> Choice:
         if refusal is not None:
             raise UsageError(f"engine '{forced}' is forced, but {refusal}")
         return Choice(ENGINES[forced], "it is forced")
-    refusals = []
+    refusals: list[str] = []
     for engine in ENGINES.values():
         refusal = engine.refuses(request)
         if refusal is None:
@@ -49,6 +49,16 @@ def choose(request: Request) -> Choice:
 def run(request: Request) -> Result:
     """Serve the request with the engine the chooser takes."""
     return choose(request).engine.run(request)
+
+
+def dense_kernel(cell_name: str) -> Kernel | None:
+    """PyTorch's kernel for a whole stack over equal lengths, where no other engine would be chosen; else None.
+
+    It is torch.nn's own call. A layer asks here first, so that what torch.nn can do costs no more than in torch.nn.
+    """
+    if FORCED.get() not in {None, TorchEngine.name} or cell_name not in KERNELS or transformed():
+        return None
+    return kernel_of(cell_name)
 
 
 @contextmanager

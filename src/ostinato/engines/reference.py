@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast, final
 
 import torch
-from torch import Tensor
 
-from ostinato.engines.request import Engine, Request, Result, Trace
+from ostinato.cells import Gates, State
+from ostinato.cells.base import S, like
+from ostinato.engines.request import Engine, Request, Result, Stack, StackResult, Trace
 
 
+@final
 class ReferenceEngine(Engine):
     """A loop over steps in plain PyTorch, differentiable any number of times, forward and backward, under vmap too."""
 
@@ -23,50 +25,58 @@ class ReferenceEngine(Engine):
         """The cell's own equation."""
         return f"a loop over the steps of cell '{request.cell.name}'"
 
+    def takes_whole(self, stack: Stack) -> bool:  # noqa: ARG002
+        """Never: it defines one layer in one direction."""
+        return False
+
+    def run_whole(self, stack: Stack) -> StackResult:
+        """Never called."""
+        raise NotImplementedError
+
     def run(self, request: Request) -> Result:
         """Step by step; a sequence joins where it begins and leaves where it ends."""
         sizes = request.rows.batch_sizes.tolist()
         if not sizes:
-            return empty(request)
-        projected = request.cell.project(request.weights, request.rows.data).split(sizes)
-        resets = None if request.reset is None else request.reset.unsqueeze(1).split(sizes)
-        steps = range(len(sizes))[::-1] if request.reverse else range(len(sizes))
-        state, finished, states, gates = take(request, 0, sizes[steps[0]]), [], [], []
-        for t in steps:
-            alive = state.h.shape[0]
+            return stepless(request)
+        projected = torch.split(request.cell.project(request.weights, request.rows.data), sizes)
+        resets = None if request.reset is None else torch.split(request.reset.unsqueeze(1), sizes)
+        order = range(len(sizes))[::-1] if request.reverse else range(len(sizes))
+        state, finished = slots(request.state, 0, sizes[order[0]]), list[State]()
+        states, gates = list[State](), list[Gates]()
+        for t in order:
+            alive = state[0].shape[0]
             if alive > sizes[t]:
-                finished.append(type(state)(*(part[sizes[t] :] for part in state)))
-                state = type(state)(*(part[: sizes[t]] for part in state))
+                finished.append(slots(state, sizes[t], alive))
+                state = slots(state, 0, sizes[t])
             elif alive < sizes[t]:
-                state = joined([state, take(request, alive, sizes[t])])
+                state = joined([state, slots(request.state, alive, sizes[t])])
             if resets is not None:
-                first = take(request, 0, sizes[t])
-                state = type(state)(*(torch.where(resets[t], a, b) for a, b in zip(first, state, strict=True)))
+                pairs = zip(slots(request.state, 0, sizes[t]), state, strict=True)
+                state = like(state, [torch.where(resets[t], initial, now) for initial, now in pairs])
             opened = request.cell.gate(request.weights, projected[t], state)
             state = request.cell.update(request.weights, opened, state)
             states.append(state)
-            gates.append(opened)
-        final = joined([state, *finished[::-1], take(request, sizes[0], len(request.rows))])
-        if request.reverse:
-            states, gates = states[::-1], gates[::-1]
-        trace = Trace(joined(states), joined(gates)) if request.trace else None
-        return Result(torch.cat([step.h for step in states]), final, trace)
+            if request.trace:
+                gates.append(opened)
+        final_state = joined([state, *finished[::-1], slots(request.state, sizes[0], len(request.rows))])
+        in_time = slice(None, None, -1) if request.reverse else slice(None)
+        trace = Trace(joined(states[in_time]), joined(gates[in_time])) if request.trace else None
+        return Result(torch.cat([after[0] for after in states[in_time]]), final_state, trace)
 
 
-def take(request: Request, first: int, last: int) -> Any:
-    """The initial states of slots ``first`` to ``last``."""
-    return type(request.state)(*(part[first:last] for part in request.state))
+def slots(state: S, first: int, last: int) -> S:
+    """The state of slots ``first`` to ``last``."""
+    return like(state, (part[first:last] for part in state))
 
 
-def joined(parts: list[Any]) -> Any:
+def joined(parts: list[S]) -> S:
     """Named tuples of rows, one below the other."""
-    return type(parts[0])(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
+    return like(parts[0], (torch.cat(fields) for fields in zip(*parts, strict=True)))
 
 
-def empty(request: Request) -> Result:
+def stepless(request: Request) -> Result:
     """The answer where no sequence has a step: no rows, and the initial state is the final one."""
-    state = request.state
-    none: list[Tensor] = [part[:0] for part in state]
-    hidden = request.weights.hh.shape[0] // len(request.cell.gates)
-    gates = request.cell.Gates(*(state.h.new_empty(0, hidden) for _ in request.cell.gates))
-    return Result(none[0], state, Trace(type(state)(*none), gates) if request.trace else None)
+    none = slots(request.state, 0, 0)
+    hidden = none[-1].shape[1]
+    gates = cast("Gates", request.cell.Gates(*(none[0].new_empty(0, hidden) for _ in request.cell.gates)))
+    return Result(none[0], request.state, Trace(none, gates) if request.trace else None)

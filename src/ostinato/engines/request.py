@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from ostinato.cells import Cell, Weights
+from ostinato.cells import Cell, Gates, State, Weights
+from ostinato.cells.base import like
 from ostinato.sequences import Packed
+from ostinato.sequences.segments import episode_ends
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +29,10 @@ class Request:
         trace: whether the states and the gates of every step are wanted.
     """
 
-    cell: Cell
+    cell: Cell[Any, Any]
     weights: Weights
     rows: Packed
-    state: Any
+    state: State
     reset: Tensor | None = None
     reverse: bool = False
     trace: bool = False
@@ -39,31 +41,95 @@ class Request:
 class Trace(NamedTuple):
     """What a cell did at every step: ``states`` after it and ``gates`` in it, NamedTuples of rows ``(N, ·)``."""
 
-    states: Any
-    gates: Any
+    states: State
+    gates: Gates
 
 
 class Result(NamedTuple):
     """``output`` ``(N, P)`` rows as in the request; ``state`` after the last step processed, ``(B, ·)`` by slot."""
 
     output: Tensor
-    state: Any
+    state: State
     trace: Trace | None = None
 
 
-class Engine(ABC):
-    """A way to compute a cell over time. ``refuses`` says which requests it cannot serve, and why."""
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """``L`` layers of one cell, each in ``D`` directions, every layer reading the outputs of the one below.
 
-    name: ClassVar[str]
+    Args:
+        cell: the equation of every layer.
+        weights: ``L * D`` of them, layer by layer, forward before reverse.
+        rows: the input of the first layer.
+        state: the initial state, ``cell.State`` of ``(L * D, B, ·)``, by slot.
+        reset: ``(N,)`` bool or None: a new episode begins at this row, for both directions: neither direction's state
+            crosses from one episode into another.
+        bidirectional: whether ``D`` is 2.
+        dropout: share of the outputs that is dropped between two layers; 0 outside training.
+        trace: whether states and gates of every step are wanted.
+    """
+
+    cell: Cell[Any, Any]
+    weights: list[Weights]
+    rows: Packed
+    state: State
+    reset: Tensor | None = None
+    bidirectional: bool = False
+    dropout: float = 0.0
+    trace: bool = False
+
+    @property
+    def directions(self) -> int:
+        """``D``."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def layers(self) -> int:
+        """``L``."""
+        return len(self.weights) // self.directions
+
+    def requests(self, layer: int, rows: Packed) -> list[Request]:
+        """What an engine is asked for one layer that reads ``rows``: a request a direction."""
+        found = []
+        for direction in range(self.directions):
+            at = layer * self.directions + direction
+            reset = self.reset
+            if direction and reset is not None:
+                reset = episode_ends(rows, reset)
+            state = like(self.state, (part[at] for part in self.state))
+            found.append(Request(self.cell, self.weights[at], rows, state, reset, bool(direction), self.trace))
+        return found
+
+
+class StackResult(NamedTuple):
+    """``output`` ``(N, D * P)``; ``state`` ``(L * D, B, ·)``; ``traces``, if wanted, one a layer and direction."""
+
+    output: Tensor
+    state: State
+    traces: list[Trace]
+
+
+class Engine(ABC):
+    """A way to compute a cell over time. It says which requests it cannot serve, and whether it takes stacks whole."""
+
+    name: str
 
     @abstractmethod
     def refuses(self, request: Request) -> str | None:
-        """Why this engine cannot serve the request, as the end of a sentence; None if it can."""
+        """Why this engine cannot serve the request, as the second half of a sentence; None if it can."""
 
     @abstractmethod
     def how(self, request: Request) -> str:
-        """In words, the way it would serve the request (for ``explain``)."""
+        """In a few words, the way it would serve the request."""
 
     @abstractmethod
     def run(self, request: Request) -> Result:
         """The answer; only for requests that it does not refuse."""
+
+    @abstractmethod
+    def takes_whole(self, stack: Stack) -> bool:
+        """Whether it serves all layers of this stack in one call faster than layer by layer."""
+
+    @abstractmethod
+    def run_whole(self, stack: Stack) -> StackResult:
+        """The answer to a stack that it takes whole."""

@@ -1,5 +1,9 @@
 """Torch modules: drop-ins for torch.nn's recurrent layers that take ragged sequences and resets."""
 
-from ostinato.nn.layer import GRU, LSTM, RNN
+from ostinato.nn.gru import GRU
+from ostinato.nn.layer import Layer, Traced
+from ostinato.nn.lstm import LSTM
+from ostinato.nn.rnn import RNN
+from ostinato.nn.step_cells import GRUCell, LSTMCell, RNNCell
 
-__all__ = ["GRU", "LSTM", "RNN"]
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "Layer", "RNNCell", "Traced"]

@@ -3,104 +3,242 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, NamedTuple, cast
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from ostinato.cells import CELLS, Cell, Weights
-from ostinato.engines.stack import Stack, run_stack
-from ostinato.nn.forms import Form, PackedForm, PaddedForm, RaggedForm, ordered
+from ostinato.cells import CELLS, Cell, State, Weights
+from ostinato.cells.base import like
+from ostinato.engines import Stack, StackResult, Trace, dense_kernel, run_stack
+from ostinato.nn.compiled import run_operators
+from ostinato.nn.forms import F, Flags, Form, PackedForm, PaddedForm, RaggedForm, checked_flags, ordered
+from ostinato.nn.start import Start
 from ostinato.sequences import Ragged
+from ostinato.sequences.padded import checked_lengths
+
+Hidden = Tensor | tuple[Tensor, Tensor]
+"""A state as torch.nn gives and takes it: ``h`` ``(L * D, B, H)``, for an LSTM ``(h, c)``."""
+
+Lengths = Tensor | Sequence[int]
+
+
+class Traced(NamedTuple, Generic[F]):
+    """What :meth:`Layer.trace` gives: output and state as ``forward`` does, and the traces.
+
+    There is a trace for each layer and direction, layer by layer, forward before reverse: the states after every step
+    and the gates in it, by name, in the form of the input.
+    """
+
+    output: F
+    state: Hidden
+    traces: list[Trace]
 
 
 class Layer(torch.nn.RNNBase):
-    """Base of the layers; see :class:`ostinato.nn.LSTM`."""
+    """Base of the layers. Not a layer by itself: ``RNN``, ``LSTM`` and ``GRU`` are.
 
-    cell_name: str
+    A subclass of ``torch.nn.RNNBase``, not of ``torch.nn.LSTM``: torch.compile refuses to look into the latter.
+    """
+
+    def __init__(self, cell_name: str, mode: str, start: Start, **options: Any) -> None:  # noqa: ANN401
+        self.cell_name = cell_name
+        self.start = start
+        start.check(mode, bias=options["bias"])
+        super().__init__(mode, **options)
+        if start.learned_state:
+            factory = {"device": options["device"], "dtype": options["dtype"]}
+            for name, width in zip(("h_0", "c_0"), self._widths(), strict=False):
+                self.register_parameter(name, torch.nn.Parameter(torch.zeros(self._rows(), 1, width, **factory)))
 
     @property
-    def cell(self) -> Cell:
+    def cell(self) -> Cell[Any, Any]:
         """The equation."""
         return CELLS[self.cell_name]
 
-    def forward(
-        self,
-        input: Any,
-        hx: Any = None,
-        *,
-        lengths: Tensor | Sequence[int] | None = None,
-        reset: Any = None,
-    ) -> tuple[Any, Any]:
-        """Run over time."""
-        form = self.form(input, lengths)
-        state = self.initial(form, hx)
-        flags = None if reset is None else form.flags(reset)
-        stack = Stack(
-            self.cell,
-            self.weights(),
-            form.rows,
-            ordered(state, form.rows.order),
-            flags,
-            self.bidirectional,
-            self.dropout if self.training else 0.0,
-        )
-        result = run_stack(stack)
-        final = ordered(result.state, form.rows.slots)
-        if form.unbatched:
-            final = type(final)(*(part.squeeze(1) for part in final))
-        return form.restore(result.output), tuple(final) if len(final) > 1 else final[0]
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew, as the layer was told to begin."""
+        super().reset_parameters()
+        for name, weight in self.named_parameters(recurse=False):
+            self.start.draw(name, weight, self.mode)
 
-    def form(self, input: Any, lengths: Any) -> Form:
-        """The input as packed rows."""
-        if isinstance(input, Ragged):
-            return RaggedForm(input)
-        if isinstance(input, PackedSequence):
-            return PackedForm(input)
-        return PaddedForm(input, lengths, batch_first=self.batch_first)
-
-    def initial(self, form: Form, hx: Any) -> Any:
-        """The initial state as ``cell.State`` of ``(L * D, B, ·)``."""
-        count, batch = self.num_layers * (2 if self.bidirectional else 1), len(form.rows)
-        if hx is None:
-            widths = [self.proj_size or self.hidden_size, self.hidden_size][: len(self.cell.State._fields)]
-            data = form.rows.data
-            return self.cell.State(*(data.new_zeros(count, batch, width) for width in widths))
-        parts = hx if isinstance(hx, tuple) else (hx,)
-        return self.cell.State(*(part.unsqueeze(1) if form.unbatched else part for part in parts))
-
-    def weights(self) -> list[Weights]:
-        """The weights of every layer and direction."""
+    def layer_weights(self) -> list[Weights]:
+        """The weights of every layer and direction, layer by layer, forward before reverse."""
         found = []
-        for layer in range(self.num_layers):
-            for suffix in ("", "_reverse")[: 2 if self.bidirectional else 1]:
-                at = f"l{layer}{suffix}"
-                names = ["weight_ih_", "weight_hh_", "bias_ih_", "bias_hh_", "weight_hr_"]
-                found.append(Weights(*(getattr(self, name + at, None) for name in names)))
+        for names in self._all_weights:
+            parts = {name.split("_l")[0].removeprefix("weight_"): getattr(self, name) for name in names}
+            found.append(Weights(**parts))
         return found
 
+    def forward(
+        self, input: F, hx: Hidden | None = None, *, lengths: Lengths | None = None, reset: Flags | None = None
+    ) -> tuple[F, Hidden]:
+        """Run the layer over time.
 
-class LSTM(Layer):
-    """LSTM."""
+        Args:
+            input: ``(T, B, I)``, with ``batch_first`` ``(B, T, I)``, unbatched ``(T, I)``; a ``PackedSequence``; or a
+                ``Ragged`` ``(N, I)``. The output has the same form, with ``D * H`` in the place of ``I``.
+            hx: the initial state ``(L * D, B, H)``, for an LSTM ``(h, c)``; None is zero, or the learned state.
+            lengths: with a tensor, the lengths ``(B,)``, each from 0 to ``T``, in any order: the output is 0 beyond
+                them, the final state is that of each sequence's last step, and nothing beyond them is read.
+            reset: bool, one flag a step, in the form of the input: an episode begins at this step, so that the state
+                is the initial one again before it. With two directions neither crosses from episode to episode.
 
-    cell_name = "lstm"
+        Returns:
+            The output and the final state. ``T = 0``, ``B = 0`` and lengths of 0 are no special case: a sequence
+            without a step ends in its initial state.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__("LSTM", *args, **kwargs)
+        Raises:
+            ValueError, RuntimeError: shapes or dtypes do not fit, as in ``torch.nn``.
+        """
+        if isinstance(input, Tensor) and input.dim() in {2, 3}:
+            if torch.compiler.is_compiling():
+                return self._compiled(input, hx, lengths, reset)
+            if lengths is None and reset is None and 0 not in input.shape:
+                kernel = dense_kernel(self.cell_name)
+                if kernel is not None:
+                    return self._dense(kernel, input, hx)
+        form = self._form(input, lengths)
+        result = self._run(form, hx, reset, trace=False)
+        return form.restore(result.output), self._hidden(form, result.state)
 
+    def trace(
+        self, input: F, hx: Hidden | None = None, *, lengths: Lengths | None = None, reset: Flags | None = None
+    ) -> Traced[F]:
+        """As ``forward``, and with the states and gates of every step, by name: ``traced.traces[0].gates.f``."""
+        form = self._form(input, lengths)
+        result = self._run(form, hx, reset, trace=True)
+        traces = []
+        for states, gates in result.traces:
+            named = [cast("Any", type(part))(*map(form.restore, part)) for part in (states, gates)]
+            traces.append(Trace(*named))
+        return Traced(form.restore(result.output), self._hidden(form, result.state), traces)
 
-class GRU(Layer):
-    """GRU."""
+    def _run(self, form: Form[F], hx: Hidden | None, reset: Flags | None, *, trace: bool) -> StackResult:
+        """The engines' answer, its state in the order of the sequences."""
+        state = self._initial(hx, len(form.rows), form.rows.data, unbatched=form.unbatched)
+        result = run_stack(
+            Stack(
+                cell=self.cell,
+                weights=self.layer_weights(),
+                rows=form.rows,
+                state=ordered(state, form.rows.order),
+                reset=None if reset is None else form.flags(reset),
+                bidirectional=self.bidirectional,
+                dropout=self.dropout if self.training else 0.0,
+                trace=trace,
+            )
+        )
+        return result._replace(state=ordered(result.state, form.rows.slots))
 
-    def __init__(self, *args: Any, reset_after: bool = True, **kwargs: Any) -> None:
-        self.cell_name = "gru" if reset_after else "gru_before"
-        super().__init__("GRU", *args, **kwargs)
+    def _dense(self, kernel: Any, input: Tensor, hx: Hidden | None) -> tuple[Tensor, Hidden]:  # noqa: ANN401
+        """Equal lengths and nothing else asked: one call of PyTorch's kernel for the stack, as torch.nn does."""
+        unbatched = input.dim() == 2
+        dense = input.unsqueeze(1) if unbatched else input
+        batch_first = self.batch_first and not unbatched
+        self.check_input(dense, None)
+        state = self._initial(hx, dense.shape[0 if batch_first else 1], dense, unbatched=unbatched)
+        weights = [getattr(self, name) for name in self._flat_weights_names]
+        hidden = tuple(state) if len(state) > 1 else state[0]
+        # In eval mode too a gradient may be wanted; cuDNN then needs train=True, and no dropout makes it harmless.
+        share, train = (self.dropout, True) if self.training else (0.0, torch.is_grad_enabled())
+        options = (self.bias, self.num_layers, share, train, self.bidirectional, batch_first)
+        output, *after = kernel(dense, hidden, weights, *options)
+        if unbatched:
+            output, after = output.squeeze(1), [part.squeeze(1) for part in after]
+        return output, (after[0], after[1]) if len(after) > 1 else after[0]
 
+    def _compiled(
+        self, input: Tensor, hx: Hidden | None, lengths: Lengths | None, reset: Flags | None
+    ) -> tuple[Tensor, Hidden]:
+        """Under torch.compile and torch.export: an operator a layer and direction, over padded tensors."""
+        if lengths is not None:
+            lengths = torch.as_tensor(lengths)
+        if reset is not None:
+            reset = checked_flags(reset, input.shape[:-1])
+        unbatched = input.dim() == 2
+        turned = self.batch_first and not unbatched
+        if unbatched:
+            input, reset = input.unsqueeze(1), None if reset is None else reset.unsqueeze(1)
+        elif turned:
+            input, reset = input.transpose(0, 1), None if reset is None else reset.transpose(0, 1)
+        self.check_input(input, None)
+        output, after = run_operators(
+            self.cell_name,
+            self.layer_weights(),
+            input,
+            self._initial(hx, input.shape[1], input, unbatched=unbatched),
+            (lengths, reset),
+            bidirectional=self.bidirectional,
+            share=self.dropout if self.training else 0.0,
+        )
+        if unbatched:
+            output, after = output.squeeze(1), like(after, (part.squeeze(1) for part in after))
+        return output.transpose(0, 1) if turned else output, (after[0], after[1]) if len(after) > 1 else after[0]
 
-class RNN(Layer):
-    """Elman."""
+    def _form(self, input: F, lengths: Lengths | None) -> Form[Any]:
+        """The input as packed rows, once its shape and dtype are those that the layer takes."""
+        if isinstance(input, Tensor):
+            if input.dim() not in {2, 3}:
+                raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D instead")
+            unbatched = input.dim() == 2
+            self.check_input(input.unsqueeze(1) if unbatched else input, None)
+            shape = torch.Size((input.shape[0], 1)) if unbatched else input.shape[:2]
+            batch, steps = shape if self.batch_first and not unbatched else shape[::-1]
+            checked = None if lengths is None else checked_lengths(lengths, batch, steps)
+            return PaddedForm(input, checked, batch_first=self.batch_first)
+        if lengths is not None:
+            raise ValueError(f"a {type(input).__name__} knows its own lengths; leave lengths= out")
+        if isinstance(input, PackedSequence):
+            self.check_input(input.data, input.batch_sizes)
+            return PackedForm(input)
+        if not isinstance(input, Ragged):
+            raise TypeError(f"input must be a Tensor, a PackedSequence or a Ragged, not {type(input).__name__}")
+        self.check_input(input.values, input.lengths)
+        return RaggedForm(input)
 
-    def __init__(self, *args: Any, nonlinearity: str = "tanh", **kwargs: Any) -> None:
-        self.cell_name = {"tanh": "rnn", "relu": "rnn_relu"}[nonlinearity]
-        super().__init__("RNN_TANH" if nonlinearity == "tanh" else "RNN_RELU", *args, **kwargs)
+    def _initial(self, hx: Hidden | None, batch: int, data: Tensor, *, unbatched: bool) -> State:
+        """The initial state as ``cell.State`` of ``(L * D, B, ·)``."""
+        names = self.cell.State._fields
+        shapes = [(self._rows(), batch, width) for width in self._widths()]
+        if hx is None:
+            if self.start.learned_state:
+                begin = [cast("Tensor", getattr(self, f"{name}_0")) for name in names]
+                return cast("State", self.cell.State(*(part.expand(-1, batch, -1) for part in begin)))
+            return cast("State", self.cell.State(*(data.new_zeros(shape) for shape in shapes)))
+        given = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
+        if len(given) != len(names):
+            raise RuntimeError(f"hx must be {' and '.join(names)}, {len(names)} tensor(s), but got {len(given)}")
+        wanted = 2 if unbatched else 3
+        for part, name, shape in zip(given, names, shapes, strict=True):
+            if part.dim() != wanted:
+                kind = "unbatched 2-D" if unbatched else "batched 3-D"
+                raise RuntimeError(f"For {kind} input, {name} should also be {wanted}-D but got {part.dim()}-D tensor")
+            shown = shape[:1] + shape[2:] if unbatched else shape
+            if tuple(part.shape) != shown:
+                raise RuntimeError(f"Expected hidden {name} size {shown}, got {list(part.shape)}")
+        return like(
+            cast("State", self.cell.State(*given)), [part.unsqueeze(1) if unbatched else part for part in given]
+        )
+
+    def _hidden(self, form: Form[F], state: State) -> Hidden:
+        """A state as torch.nn gives it."""
+        parts = tuple(part.squeeze(1) for part in state) if form.unbatched else tuple(state)
+        return (parts[0], parts[1]) if len(parts) > 1 else parts[0]
+
+    def _rows(self) -> int:
+        """``L * D``."""
+        return self.num_layers * (2 if self.bidirectional else 1)
+
+    def _widths(self) -> list[int]:
+        """The width of each part of the state."""
+        return [self.proj_size or self.hidden_size, self.hidden_size][: len(self.cell.State._fields)]
+
+    def extra_repr(self) -> str:
+        """torch.nn's, and the choices torch does not have."""
+        shown = super().extra_repr()
+        for name, value in vars(self.start).items():
+            if value != getattr(Start, name):
+                shown += f", {name}={value!r}"
+        return shown

@@ -1,4 +1,4 @@
-"""Packed: the same rows as a Ragged in time-major order, the layout every engine reads."""
+"""Packed: the rows of a Ragged in time-major order, the layout every engine reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ostinato.sequences.ragged import Ragged, steps_of
-from ostinato.sequences.rows import permute_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +53,7 @@ class Packed:
     @cached_property
     def lengths(self) -> Tensor:
         """``(B,)`` int64: the length of the sequence in each *slot*; never rises."""
-        alive = torch.arange(len(self)).unsqueeze(1) < self.batch_sizes.unsqueeze(0)
-        return alive.sum(1)
+        return _reaching(self.batch_sizes, len(self))
 
     @cached_property
     def slots(self) -> Tensor:
@@ -63,9 +61,14 @@ class Packed:
         return inverse_of(self.order)
 
     @property
+    def reach(self) -> int:
+        """How many sequences have a step at all: the first ``reach`` slots."""
+        return int(self.batch_sizes[0]) if self.batch_sizes.numel() else 0
+
+    @property
     def equal(self) -> bool:
-        """Whether all sequences have the same length, one at least: ``data`` then views as ``(T, B, *)``."""
-        return self.batch_sizes.numel() > 0 and int(self.batch_sizes[-1]) == len(self)
+        """Whether those with a step all have the same length: ``data`` then views as ``(T, reach, *)``."""
+        return self.batch_sizes.numel() > 0 and int(self.batch_sizes[-1]) == self.reach
 
     def with_data(self, data: Tensor) -> Packed:
         """The same layout with other rows ``(N, *)``."""
@@ -84,35 +87,33 @@ class Layout(NamedTuple):
     order: Tensor
 
 
-def layout_of(lengths: Tensor) -> Layout:
-    """The packed layout of sequences of ``lengths`` ``(B,)``; equal lengths keep their order."""
+def layout_of(lengths: Tensor, starts: Tensor | None = None) -> Layout:
+    """The packed layout of sequences of ``lengths`` ``(B,)``; sequences of equal length keep their order.
+
+    ``starts`` ``(B,)``: the row at which each sequence begins; without it they lie end to end.
+    """
     ordered, order = lengths.sort(descending=True, stable=True)
-    longest = int(ordered[0]) if ordered.numel() else 0
-    batch_sizes = ordered.numel() - torch.searchsorted(ordered.flip(0).contiguous(), torch.arange(longest), right=True)
-    starts = lengths.cumsum(0) - lengths
+    batch_sizes = _reaching(ordered, int(ordered[0]) if ordered.numel() else 0)
+    starts = lengths.cumsum(0) - lengths if starts is None else starts
     slot = steps_of(torch.zeros_like(batch_sizes), batch_sizes)
-    step = torch.arange(longest).repeat_interleave(batch_sizes)
+    step = torch.arange(batch_sizes.numel()).repeat_interleave(batch_sizes)
     return Layout(starts[order][slot] + step, batch_sizes, order)
 
 
 def pack(ragged: Ragged) -> Packed:
     """Sequence-major to time-major rows, the longest sequence first; :func:`unpack` is the exact inverse."""
-    rows, batch_sizes, order = layout_of(ragged.lengths)
-    return Packed(permute_rows(ragged.values, rows), batch_sizes, order)
+    layout = layout_of(ragged.lengths)
+    data = ragged.values.index_select(0, layout.rows.to(ragged.values.device))
+    return Packed(data, layout.batch_sizes, layout.order)
 
 
 def unpack(packed: Packed) -> Ragged:
     """Time-major to sequence-major rows, the sequences in their own order."""
     lengths = packed.lengths[packed.slots]
-    return Ragged(permute_rows(packed.data, inverse_of(layout_rows(packed, lengths))), lengths)
-
-
-def layout_rows(packed: Packed, lengths: Tensor) -> Tensor:
-    """``(N,)``: for every packed row the row it has when the sequences lie end to end, in the order of ``lengths``."""
-    starts = lengths.cumsum(0) - lengths
-    slot = steps_of(torch.zeros_like(packed.batch_sizes), packed.batch_sizes)
-    step = torch.arange(packed.batch_sizes.numel()).repeat_interleave(packed.batch_sizes)
-    return starts[packed.order][slot] + step
+    starts = packed.batch_sizes.cumsum(0) - packed.batch_sizes
+    step = steps_of(torch.zeros_like(lengths), lengths)
+    rows = starts[step] + packed.slots.repeat_interleave(lengths)
+    return Ragged(packed.data.index_select(0, rows.to(packed.data.device)), lengths)
 
 
 def inverse_of(permutation: Tensor) -> Tensor:
@@ -120,3 +121,11 @@ def inverse_of(permutation: Tensor) -> Tensor:
     inverse = torch.empty_like(permutation)
     inverse[permutation] = torch.arange(permutation.numel(), device=permutation.device)
     return inverse
+
+
+def _reaching(falling: Tensor, count: int) -> Tensor:
+    """``(count,)``: for each ``k`` how many entries of ``falling`` (which never rises) are above ``k``.
+
+    Lengths by slot and batch sizes by step are each the other's count.
+    """
+    return falling.numel() - torch.searchsorted(falling.flip(0).contiguous(), torch.arange(count), right=True)

@@ -38,7 +38,8 @@ def to_padded(
         raise ValueError(f"total_length is {total_length}, but the longest sequence has {longest} steps")
     rows = steps_of(torch.arange(len(ragged)) * steps, ragged.lengths).to(ragged.values.device)
     flat = ragged.values.new_full((len(ragged) * steps, *ragged.values.shape[1:]), fill)
-    padded = flat.index_copy(0, rows, ragged.values).unflatten(0, (len(ragged), steps))
+    filled = flat.index_copy(0, rows, ragged.values)
+    padded = filled.reshape(len(ragged), steps, *ragged.values.shape[1:])
     return padded if batch_first else padded.transpose(0, 1)
 
 

@@ -46,7 +46,7 @@ class Ragged:
 
     def to_list(self) -> list[Tensor]:
         """The sequences one by one, as views ``(T_b, *)``."""
-        return list(self.values.split(self.lengths.tolist()))
+        return list(torch.split(self.values, self.lengths.tolist()))
 
     @cached_property
     def offsets(self) -> Tensor:

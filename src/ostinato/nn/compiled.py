@@ -1,0 +1,149 @@
+"""Layers under torch.compile and torch.export: an operator for one layer in one direction, opaque to the compiler.
+
+The compiler cannot look through packing (its shapes depend on the lengths) nor through PyTorch's own kernels, so it is
+given an operator with padded tensors on both sides, whose shapes it knows. Inside, the operator asks the engines as the
+eager layer does. Its backward runs the forward again, since a custom operator cannot keep an autograd graph.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._C import DispatchKey
+from torch.nn.functional import dropout
+
+from ostinato.cells import CELLS, State, Weights
+from ostinato.cells.base import like
+from ostinato.engines import Request, choose
+from ostinato.nn.forms import PaddedForm
+from ostinato.sequences.padded import checked_lengths
+from ostinato.sequences.segments import episode_ends
+
+
+@torch.library.custom_op("ostinato::layer", mutates_args=())
+def layer_operator(
+    input: Tensor,
+    lengths: Tensor | None,
+    reset: Tensor | None,
+    state: list[Tensor],
+    weights: list[Tensor],
+    cell: str,
+    form: list[bool],
+) -> list[Tensor]:
+    """One layer in one direction over padded tensors.
+
+    Args:
+        input: ``(T, B, I)``.
+        lengths: ``(B,)`` or None.
+        reset: ``(T, B)`` bool or None: where an episode begins.
+        state: the parts of the initial state, each ``(B, ·)``.
+        weights: as in :class:`~ostinato.cells.Weights`, those that there are.
+        cell: the cell's name.
+        form: whether there are biases, whether there is a projection, whether the direction is reversed.
+
+    Returns:
+        The output ``(T, B, P)`` and the parts of the final state.
+    """
+    bias, projected, reverse = form
+    bias_ih, bias_hh = weights[2:4] if bias else (None, None)
+    named = Weights(weights[0], weights[1], bias_ih, bias_hh, weights[-1] if projected else None)
+    checked = None if lengths is None else checked_lengths(lengths, input.shape[1], input.shape[0])
+    padded = PaddedForm(input, checked, batch_first=False)
+    flags = None if reset is None else padded.flags(reset)
+    if flags is not None and reverse:
+        flags = episode_ends(padded.rows, flags)
+    order = padded.rows.order.to(input.device)
+    begin = CELLS[cell].State(*(part.index_select(0, order) for part in state))
+    request = Request(CELLS[cell], named, padded.rows, begin, flags, reverse)
+    result = choose(request).engine.run(request)
+    slots = padded.rows.slots.to(input.device)
+    final = [part.index_select(0, slots) for part in result.state]
+    return [padded.restore(result.output).contiguous().clone(), *final]
+
+
+@layer_operator.register_fake
+def _(input: Tensor, _lengths: Tensor | None, _reset: Tensor | None, state: list[Tensor], *_: Any) -> list[Tensor]:  # noqa: ANN401
+    """The shapes."""
+    output = input.new_empty(input.shape[0], input.shape[1], state[0].shape[1])
+    return [output, *(torch.empty_like(part) for part in state)]
+
+
+@torch.library.custom_op("ostinato::layer_backward", mutates_args=())
+def backward_operator(
+    grads: list[Tensor],
+    input: Tensor,
+    lengths: Tensor | None,
+    reset: Tensor | None,
+    state: list[Tensor],
+    weights: list[Tensor],
+    cell: str,
+    form: list[bool],
+) -> list[Tensor]:
+    """The gradients of the input, of each part of the initial state and of each weight."""
+    # An operator's body runs with autograd switched off; here it is needed.
+    dispatch = torch._C._dispatch_tls_local_exclude_set()
+    for key in (DispatchKey.AutogradFunctionality, DispatchKey.AutogradCPU, DispatchKey.AutogradCUDA):
+        dispatch = dispatch.remove(key)
+    with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), dispatch), torch.enable_grad():
+        leaves = [part.detach().requires_grad_() for part in (input, *state, *weights)]
+        begin, used = leaves[1 : 1 + len(state)], leaves[1 + len(state) :]
+        outputs = layer_operator._init_fn(leaves[0], lengths, reset, begin, used, cell, form)
+        found = torch.autograd.grad(outputs, leaves, grads, allow_unused=True, materialize_grads=True)
+    return [part.clone() for part in found]
+
+
+@backward_operator.register_fake
+def _(_grads: list[Tensor], input: Tensor, *rest: Any) -> list[Tensor]:  # noqa: ANN401
+    """The shapes."""
+    _lengths, _reset, state, weights, _cell, _form = rest
+    return [torch.empty_like(part) for part in (input, *state, *weights)]
+
+
+def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:  # noqa: ANN401, ARG001
+    """Keep the inputs for the backward."""
+    input, lengths, reset, state, weights, ctx.cell, ctx.form = inputs
+    ctx.parts = len(state)
+    ctx.save_for_backward(lengths, reset, input, *state, *weights)
+
+
+def _backward(ctx: Any, grads: list[Tensor]) -> tuple[Any, ...]:  # noqa: ANN401
+    """Hand over to the backward operator."""
+    lengths, reset, input, *rest = ctx.saved_tensors
+    state, weights = rest[: ctx.parts], rest[ctx.parts :]
+    found = backward_operator(grads, input, lengths, reset, state, weights, ctx.cell, ctx.form)
+    return found[0], None, None, found[1 : 1 + ctx.parts], found[1 + ctx.parts :], None, None
+
+
+layer_operator.register_autograd(_backward, setup_context=_setup)
+
+
+def run_operators(
+    cell: str,
+    weights: list[Weights],
+    rows: Tensor,
+    state: State,
+    flow: tuple[Tensor | None, Tensor | None],
+    *,
+    bidirectional: bool,
+    share: float,
+) -> tuple[Tensor, State]:
+    """A stack over ``rows`` ``(T, B, I)``, an operator for each layer and direction.
+
+    ``state`` is ``(L * D, B, ·)``, ``flow`` lengths ``(B,)`` and reset ``(T, B)``, ``share`` is dropped between layers.
+    Gives ``(T, B, D * P)`` and the final state.
+    """
+    directions, finals = 2 if bidirectional else 1, []
+    for layer in range(0, len(weights), directions):
+        if layer and share:
+            rows = dropout(rows, share)
+        outputs = []
+        for at in range(layer, layer + directions):
+            given = [part for part in weights[at] if part is not None]
+            form = [weights[at].bias_ih is not None, weights[at].hr is not None, at > layer]
+            output, *final = layer_operator(rows, *flow, [part[at] for part in state], given, cell, form)
+            outputs.append(output)
+            finals.append(final)
+        rows = torch.cat(outputs, 2)
+    return rows, like(state, (torch.stack(parts) for parts in zip(*finals, strict=True)))
