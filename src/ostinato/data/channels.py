@@ -60,6 +60,8 @@ class Channels:
     def encode(self, table: Table) -> Ragged:
         """A Ragged of ``(N, size)`` float32; raises ``DataError`` as :meth:`fit`, and on another number of channels."""
         values, lengths = joined(table, self.columns)
+        if not len(lengths):
+            values = np.empty((0, len(self.names)))
         if values.shape[1] != len(self.names):
             where = ", ".join(self.columns)
             raise DataError(f"{values.shape[1]} channels, but the model knows {len(self.names)}", column=where)
