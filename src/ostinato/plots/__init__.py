@@ -1,1 +1,10 @@
-"""Room: plots."""
+"""Pictures: plain arrays in, SVG text out, the same text for the same arrays. The only room that knows matplotlib."""
+
+from ostinato.plots.bars import baselines
+from ostinato.plots.confusion import confusion
+from ostinato.plots.curves import learning_curves, losses
+from ostinato.plots.fan import forecast_fan
+from ostinato.plots.gates import gates
+from ostinato.plots.memory import memory
+
+__all__ = ["baselines", "confusion", "forecast_fan", "gates", "learning_curves", "losses", "memory"]

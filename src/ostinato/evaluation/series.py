@@ -1,0 +1,91 @@
+"""Series baselines: forecasts that need no training, and that many a trained model does not beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import NormalDist
+
+import numpy as np
+
+from ostinato.tasks.base import Outputs
+from ostinato.tasks.forecast_windows import WindowExamples
+
+
+def repeat_last(examples: WindowExamples, levels: Sequence[float], season: int = 1) -> Outputs:
+    """``f[t + h] = x[t]``, and every quantile the same: it does not say how sure it is.
+
+    Args:
+        examples: the windows to forecast.
+        levels: of the quantiles.
+        season: not used.
+    """
+    del season
+    return _gaussian(_repeated(examples), np.zeros(1), levels)
+
+
+def seasonal_naive(examples: WindowExamples, levels: Sequence[float], season: int) -> Outputs:
+    """``f[t + h] = x[t + h - m k]`` with the smallest ``k`` that lies in the past: the last season again and again.
+
+    Quantiles are Gaussian, with the deviation ``σ sqrt(k)``, where ``σ²`` is the mean of ``(x[t] - x[t - m])²`` over
+    the training steps of the channel (Hyndman and Athanasopoulos, Forecasting, 5.5). A window that sees less than a
+    season repeats its last value.
+
+    Args:
+        examples: the windows to forecast.
+        levels: of the quantiles.
+        season: ``m``.
+    """
+    ahead = np.arange(examples.horizon)
+    steps = (examples.origin - season)[:, None] + ahead % season
+    enough = examples.origin >= season
+    places = examples.panel.places(examples.series, np.where(enough[:, None], steps, 0))
+    last_season = examples.panel.filled[places, examples.channel[:, None]]
+    point = np.where(enough[:, None], last_season, _repeated(examples))
+    return _gaussian(point, _deviation(examples, season) * np.sqrt(ahead // season + 1), levels)
+
+
+def random_walk(examples: WindowExamples, levels: Sequence[float], season: int = 1) -> Outputs:
+    """The last value, with Gaussian quantiles that widen as ``σ sqrt(h)``.
+
+    ``σ²`` is the mean of ``(x[t] - x[t - 1])²`` over the training steps of the channel: a walk without drift.
+
+    Args:
+        examples: the windows to forecast.
+        levels: of the quantiles.
+        season: not used.
+    """
+    del season
+    widening = np.sqrt(np.arange(1, examples.horizon + 1))
+    return _gaussian(_repeated(examples), _deviation(examples, 1) * widening, levels)
+
+
+SERIES_BASELINES: dict[str, Callable[[WindowExamples, Sequence[float], int], Outputs]] = {
+    "repeat_last": repeat_last,
+    "seasonal_naive": seasonal_naive,
+    "random_walk": random_walk,
+}
+"""Key of a baseline to what computes it, from ``examples, levels, season``."""
+
+
+def _repeated(examples: WindowExamples) -> np.ndarray:
+    return np.repeat(examples.level()[:, None], examples.horizon, axis=1)
+
+
+def _deviation(examples: WindowExamples, lag: int) -> np.ndarray:
+    """``(W, 1)``: the root mean square of ``x[t] - x[t - lag]`` over the training steps of each window's channel."""
+    panel = examples.panel
+    found = np.zeros(panel.scale.shape)
+    for series, channel in np.ndindex(*found.shape):
+        training = panel.training(series, channel)
+        changes = training[lag:] - training[:-lag]
+        changes = changes[np.isfinite(changes)]
+        found[series, channel] = np.sqrt((changes**2).mean()) if len(changes) else 0.0
+    per_window: np.ndarray = found[examples.series, examples.channel]
+    return per_window[:, None]
+
+
+def _gaussian(point: np.ndarray, deviation: np.ndarray, levels: Sequence[float]) -> Outputs:
+    """A forecast ``(W, horizon)`` with Gaussian quantiles ``(W, horizon, Q)`` around it."""
+    scores = np.array([NormalDist().inv_cdf(level) for level in levels])
+    spread = np.broadcast_to(deviation, point.shape)
+    return {"forecast": point, "quantiles": point[..., None] + spread[..., None] * scores}

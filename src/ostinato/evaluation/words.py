@@ -1,0 +1,86 @@
+"""Words: metrics and amounts as a person reads them."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+METRICS: Final = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "span_f1": "span F1",
+    "log_loss": "log loss",
+    "error": "error",
+    "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "mse": "mean squared error",
+    "mase": "MASE",
+    "smape": "sMAPE",
+    "pinball": "pinball loss",
+    "coverage": "coverage",
+    "nats": "nats a symbol",
+    "bits": "bits a symbol",
+    "perplexity": "perplexity",
+    "bleu": "BLEU",
+    "wer": "word error rate",
+    "cer": "character error rate",
+    "esr": "error-to-signal ratio",
+}
+"""Metric keys as they are called in a sentence."""
+
+SHARES: Final = frozenset({"accuracy", "macro_f1", "span_f1", "error", "coverage", "wer", "cer"})
+"""Metrics between 0 and 1 that are told in per cent."""
+
+HIGHER: Final = frozenset({"accuracy", "macro_f1", "span_f1", "bleu"})
+"""Metrics of which more is better; ``coverage`` should be near its level, of all others less is better."""
+
+
+def metric_name(key: str) -> str:
+    """``macro-F1`` for ``macro_f1``; an unknown key as it is."""
+    return METRICS.get(key, key.replace("_", " "))
+
+
+def amount(key: str, value: float, sd: float | None = None, *, points: bool = False, bare: bool = False) -> str:
+    """A metric's value: ``83.1 %``, ``83.1 ± 0.4 %``, ``1.234``.
+
+    Args:
+        key: the metric.
+        value: of it.
+        sd: its spread over seeds.
+        points: a difference: per cent become ``points``.
+        bare: without a unit.
+    """
+    share = key in SHARES
+    factor = 100.0 if share else 1.0
+    digits = _digits(value * factor, share)
+    text = number(value * factor, digits)
+    if sd is not None and math.isfinite(sd):
+        text += f" ± {number(sd * factor, digits)}"
+    unit = "" if bare or not share else " points" if points else " %"
+    return text + unit
+
+
+def _digits(value: float, share: bool) -> int:
+    """Digits after the point: one for per cent (more below 0.1), else what makes four significant ones."""
+    size = abs(value)
+    if not math.isfinite(size) or size == 0:
+        return 1 if share else 3
+    if share:
+        return 1 if size >= 0.1 else 2
+    return max(0, min(6, 3 - math.floor(math.log10(size))))
+
+
+def number(value: float, digits: int) -> str:
+    """With separators of thousands and a true minus; NaN is a dash; very large or small ones by powers of ten."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value and not 1e-5 <= abs(value) < 1e9:
+        return f"{value:.2e}".replace("-", "−")
+    return f"{value:,.{digits}f}".replace("-", "−")
+
+
+def said(name: str) -> str:
+    """A name at the beginning of a sentence."""
+    return name[:1].upper() + name[1:]

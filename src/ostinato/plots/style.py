@@ -1,0 +1,145 @@
+"""Style: one look for every picture, and the way from a figure to SVG text."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from functools import wraps
+from html import escape
+from typing import Any, Final, ParamSpec
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+INK: Final = "#26292e"
+"""Text and axes; becomes ``currentColor``, so a picture follows the page it stands in, light or dark."""
+FAINT: Final = "#d4d8de"
+"""Grid lines; becomes ``currentColor`` too, mostly transparent."""
+COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#999999")
+"""Told apart by colour-blind readers too (Okabe & Ito 2008, yellow and black left out), on white and on dark grey."""
+MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "*")
+MODEL: Final = COLOURS[0]
+RIVAL: Final = "#9aa3ad"
+MAP: Final = "cividis"
+SHORTEST: Final = 28
+"""Letters after which a label is cut."""
+
+RC: Final[dict[Any, Any]] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "ostinato",
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 10.0,
+    "text.usetex": False,
+    "text.parse_math": False,
+    "axes.unicode_minus": True,
+    "path.simplify": True,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+P = ParamSpec("P")
+
+
+def in_style(draw: Callable[P, str]) -> Callable[P, str]:
+    """A drawing function under the house's settings alone, whatever the program around it set; they end with it."""
+
+    @wraps(draw)
+    def styled(*args: P.args, **kwargs: P.kwargs) -> str:
+        with mpl.rc_context():
+            mpl.rcdefaults()
+            mpl.rcParams.update(RC)
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+def panel(width: float = 7.2, height: float = 3.6) -> tuple[Figure, Axes]:
+    """An empty figure of so many inches with one pair of axes in the house's style."""
+    figure, (axes,) = stacked(1, width, height)
+    return figure, axes
+
+
+def stacked(rows: int, width: float = 7.2, height: float = 0.0) -> tuple[Figure, list[Axes]]:
+    """An empty figure with axes above each other that share the x axis, the first the tallest."""
+    figure = Figure(figsize=(width, height or 2.0 + 1.5 * rows), layout="constrained")
+    grid = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=[3, *[2] * (rows - 1)])
+    figure.patch.set_alpha(0.0)
+    found = list(grid[:, 0])
+    for axes in found:
+        dress(axes)
+    return figure, found
+
+
+def dress(axes: Axes) -> None:
+    """The house's axes: no box, a faint grid behind the data."""
+    axes.patch.set_alpha(0.0)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_linewidth(0.8)
+    axes.grid(True, color=FAINT, linewidth=0.7)
+    axes.tick_params(length=3, width=0.8)
+
+
+def whole_numbers(axes: Axes) -> None:
+    """Ticks of the x axis at whole numbers only, with separators of thousands."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "−")))
+
+
+def short(label: object, letters: int = SHORTEST) -> str:
+    """A label on one line, cut where it is too long; control characters become a dot."""
+    text = "".join(letter if letter.isprintable() else "·" for letter in str(label))
+    return text if len(text) <= letters else text[: letters - 1] + "…"
+
+
+def legend(axes: Axes, **options: Any) -> None:
+    """A legend without a frame, where more than one thing is drawn."""
+    if len(axes.get_legend_handles_labels()[0]) > 1:
+        axes.legend(frameon=False, labelcolor=INK, **options)
+
+
+def to_svg(figure: Figure, title: str) -> str:
+    """The figure as one ``<svg>`` element, the same to the byte for the same figure.
+
+    Text stays text (it can be searched and read aloud); the title is its name for screen readers. Ids of groups are
+    dropped, since several pictures stand in one page; the others are hashes of what they name.
+    """
+    buffer = io.StringIO()
+    with warnings.catch_warnings():
+        # Glyphs are drawn by the browser, which knows more of them than the font used here for measuring.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
+    text = text.replace(INK, "currentColor")
+    text = re.sub(rf"stroke: {FAINT}", "stroke: currentColor; stroke-opacity: 0.16", text)
+    text = text.replace("'DejaVu Sans'", "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif")
+    head = f'<svg role="img" aria-label="{escape(title, quote=True)}"'
+    return text.replace("<svg", head, 1).replace(">", f"><title>{escape(title)}</title>", 1).strip() + "\n"
+
+
+def ticks_of(axes: Axes, labels: Sequence[str], *, down: bool = False) -> None:
+    """Category labels on the y axis (``down``: first on top) or, upright where they fit, on the x axis."""
+    places = list(range(len(labels)))
+    names = [short(label) for label in labels]
+    if down:
+        axes.set_yticks(places, names)
+        return
+    crowded = sum(map(len, names)) > 60 or len(names) > 12
+    axes.set_xticks(places, names, rotation=60 if crowded else 0, ha="right" if crowded else "center")
+    if crowded:
+        for label in axes.get_xticklabels():
+            label.set_rotation_mode("anchor")
