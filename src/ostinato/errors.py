@@ -9,7 +9,7 @@ class OstinatoError(Exception):
     """Base of every error that is the user's to mend; the command line prints it in one line, without a traceback."""
 
 
-class DataError(OstinatoError):
+class DataError(OstinatoError, ValueError):
     """Something in a data file or table is wrong.
 
     Args:
@@ -31,7 +31,7 @@ class DataError(OstinatoError):
         super().__init__(f"{', '.join(place)}: {message}" if place else message)
 
 
-class UsageError(OstinatoError):
+class UsageError(OstinatoError, ValueError):
     """A command, an argument or a recipe key is wrong (exit status 2)."""
 
 

@@ -1,0 +1,47 @@
+"""Tagger: a label a token."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+from ostinato.data import Kind
+from ostinato.estimators.base import SequenceEstimator, Sequences
+from ostinato.tasks import Tag
+
+
+class Tagger(SequenceEstimator):
+    """Labels every token of a sequence (many-to-many, aligned).
+
+    ``X`` is a list of lists of tokens, ``y`` a list of lists of tags of the same lengths.
+
+    >>> model = Tagger(hidden=8, epochs=1, valid=0.0)
+    >>> tags = model.fit([["a", "dog"], ["the", "cat", "sat"]], [["D", "N"], ["D", "N", "V"]]).predict([["a", "cat"]])
+    >>> len(tags[0])
+    2
+    """
+
+    task_name = "tag"
+    target_kind = Kind.TAGS
+
+    def fit(self, X: Sequences, y: Sequences) -> Self:
+        """Trains; raises ``DataError`` where a row has more or fewer tags than tokens."""
+        return self._fit(X, y)
+
+    def predict(self, X: Sequences) -> list[list[str]]:
+        """A list of tags for each sequence."""
+        outputs, table = self._outputs(X)
+        assert isinstance(self.task_, Tag)
+        names = [self.task_.labels.names[best] for best in outputs["probabilities"].argmax(1).tolist()]
+        lengths = self.task_.examples(table).lengths.tolist()
+        ends = np.cumsum(lengths).tolist()
+        return [names[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+
+    def score(self, X: Sequences, y: Sequences) -> float:
+        """Share of tokens with the right tag."""
+        answers = [tag for row in self.predict(X) for tag in row]
+        truth = [str(tag) for row in y for tag in row]
+        if len(answers) != len(truth):
+            raise ValueError(f"y has {len(truth)} tags, X has {len(answers)} tokens")
+        return float(np.mean([a == b for a, b in zip(answers, truth, strict=True)]))
