@@ -30,7 +30,7 @@ def column_from(name: str, values: list[Json], lines: list[int], path: Path | No
         dtype = merged
     try:
         return pl.Series(name, values, dtype=dtype, strict=False)
-    except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
+    except (ValueError, TypeError, pl.exceptions.PolarsError) as error:
         raise DataError(f"cannot be read as {dtype} ({error})", path=path, column=name) from None
 
 

@@ -161,7 +161,7 @@ def test_bad_files(tmp_path: Path, text: str | bytes, settings: DataSettings, me
 
 def test_a_missing_column_names_the_nearest(tmp_path: Path) -> None:
     table = read(write(tmp_path, NAMES), PLAIN)
-    with pytest.raises(DataError, match="no column 'langauge'. Did you mean 'language'"):
+    with pytest.raises(DataError, match=r"no column 'langauge'. Did you mean 'language'"):
         table["langauge"]
 
 

@@ -83,7 +83,7 @@ def test_a_folder_is_a_file_a_class(tmp_path: Path) -> None:
 
 
 def test_bad_folders(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is a folder without .txt, FASTA or FASTQ files"):
+    with pytest.raises(DataError, match=r"is a folder without .txt, FASTA or FASTQ files"):
         read(tmp_path, PLAIN)
     with pytest.raises(DataError, match="no files"):
         read([], PLAIN)
@@ -91,7 +91,7 @@ def test_bad_folders(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="two files are named 'same'"):
         read([a, b], PLAIN)
     c = write(tmp_path, ">x\nACGT\n", "dna.fa")
-    with pytest.raises(DataError, match="dna.fa: holds text, and the other files DNA"):
+    with pytest.raises(DataError, match=r"dna.fa: holds text, and the other files DNA"):
         read([a, c], PLAIN)
 
 

@@ -98,6 +98,7 @@ def test_parquet_times(tmp_path: Path) -> None:
         ([{"a": [[1, 2]]}, {"a": [[1, 2, 3]]}], r"row 2, column 'a': has 3 channels, the rows before it 2"),
         (['{"a": [1, Infinity]}'], r"row 1, column 'a': holds an infinite number"),
         (["[" * 100_000], "is no JSON"),
+        ([r'{"a": "\ud800"}'], r"column 'a': cannot be read as String"),
     ],
 )
 def test_bad_json(tmp_path: Path, rows: list[Any], message: str) -> None:
