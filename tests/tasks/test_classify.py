@@ -163,6 +163,11 @@ def test_nothing_to_tell_apart_is_refused():
 def test_numbers_can_be_labels():
     column = Column("n", Kind.NUMBER, np.array([1.0, 2.5, -0.0]))
     assert label_text(column) == ["1", "2.5", "-0"]
+    values = np.array([1.0, 2.0, np.nan])
+    table = Table({**table_of(["a", "b", "c"]).columns, "label": Column("label", Kind.NUMBER, values)})
+    task = Classify.fit(table, DATA, TaskSettings())
+    assert task.labels.names == ("1", "2")
+    assert task.examples(table).targets.tolist() == [0, 1, MISSING]
 
 
 def test_config_goes_through_json():

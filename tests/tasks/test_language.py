@@ -116,10 +116,12 @@ def test_scores_are_means_of_texts_or_blocks():
 
 
 def test_documents_are_laid_out_in_lanes_and_texts_are_not():
-    document = table_of(["ab" * 500 + "a"])
+    document = table_of(["ab" * 1280 + "a"])
     task = fitted(document)
     laid = task.lay_out(task.examples(document), 10)
-    assert laid.lengths.tolist() == [100] * 10
+    assert laid.lengths.tolist() == [256] * 10
+    assert len(task.lay_out(task.examples(document), 20)) == 10
+    assert len(task.lay_out(task.examples(table_of(["abab"])), 20)) == 1
     assert torch.equal(laid.inputs.values, task.examples(document).inputs.values)
     texts = fitted(NAMES, inputs=("text",))
     examples = texts.examples(NAMES)

@@ -81,7 +81,7 @@ def split(table: Table, settings: DataSettings, seed: int) -> Parts:
         return _by_time(table, settings)
     groups = _groups(table, settings)
     labels, label_names = _labels(table, settings)
-    pinned = _pinned(groups, labels)
+    pinned = {label for label in _pinned(groups, labels) if label_names[label]}  # a missing label is none
     notes = tuple(_pin_note(label_names[label], int((labels == label).sum())) for label in sorted(pinned))
     random = np.random.default_rng([seed, 2])
     free = ~np.isin(labels, list(pinned))
@@ -220,33 +220,67 @@ def _share(
 ) -> np.ndarray:
     """A part number a row: whole groups, each part as near its share of every label as the groups allow.
 
-    Groups are taken from the largest to the smallest, in random order among equals. Each goes to the part whose share
-    of the group's most frequent label is the least filled, of those in which the whole group fits; where it fits in
-    none, to the part with the least rows for its share, of those that lack this label.
+    Groups are placed from the largest to the smallest, in random order among equals; see :class:`_Room`.
     """
-    members: dict[int, list[int]] = defaultdict(list)
-    for row in np.flatnonzero(rows).tolist():
-        members[int(groups[row])].append(row)
-    totals = Counter(labels[rows].tolist())
-    target = {label: [count * share for share in shares] for label, count in totals.items()}
-    left = {label: list(counts) for label, counts in target.items()}
-    filled = [0] * len(shares)
-    usable = [part for part, share in enumerate(shares) if share > 0]
-    whole = list(members.values())
-    order = [whole[place] for place in random.permutation(len(whole)).tolist()]
+    order = random.permutation(np.flatnonzero(rows))
+    _, group, sizes = np.unique(groups[order], return_inverse=True, return_counts=True)
+    alone = sizes[group] == 1
+    together: dict[int, list[int]] = defaultdict(list)
+    for row in order[~alone].tolist():
+        together[int(groups[row])].append(row)
+    room = _Room(labels[order].tolist(), shares)
     result = np.zeros(len(labels), dtype=np.int64)
-    for group in sorted(order, key=len, reverse=True):
-        counts = Counter(labels[group].tolist())
-        label, size = counts.most_common(1)[0]
-        room = left[label]
-        fitting = [part for part in usable if room[part] >= size - 1e-6]
-        lacking = [part for part in usable if room[part] > 0]
-        if fitting:
-            chosen = max(fitting, key=lambda part: room[part] / target[label][part])
-        else:
-            chosen = min(lacking, key=lambda part: filled[part] / shares[part])
-        result[group] = chosen
-        filled[chosen] += len(group)
-        for one, count in counts.items():
-            left[one][chosen] -= count
+    for members in sorted(together.values(), key=len, reverse=True):
+        result[members] = room.place(labels[members].tolist())
+    for label in np.unique(labels[order[alone]]).tolist():
+        members_alone = order[alone & (labels[order] == label)]
+        result[members_alone] = room.place_each(label, len(members_alone))
     return result
+
+
+class _Room:
+    """How many rows of each label each part still lacks.
+
+    A group goes to the part that lacks most of its most frequent label, relative to its share, of those in which the
+    whole group has room; where it has room in none, to the part with the fewest rows for its share, of those that lack
+    this label.
+    """
+
+    def __init__(self, labels: list[int], shares: list[float]) -> None:
+        self.shares = shares
+        self.usable = [part for part, share in enumerate(shares) if share > 0]
+        self.wanted = {label: [count * share for share in shares] for label, count in Counter(labels).items()}
+        self.left = {label: list(counts) for label, counts in self.wanted.items()}
+        self.filled = [0] * len(shares)
+
+    def place(self, labels: list[int]) -> int:
+        """The part of a group of rows with these labels."""
+        counts = Counter(labels)
+        label, size = counts.most_common(1)[0]
+        left, wanted = self.left[label], self.wanted[label]
+        fitting = [part for part in self.usable if left[part] >= size - _ROUNDING]
+        if fitting:
+            chosen = max(fitting, key=lambda part: left[part] / wanted[part])
+        else:
+            lacking = [part for part in self.usable if left[part] > 0]
+            chosen = min(lacking, key=lambda part: self.filled[part] / self.shares[part])
+        self.filled[chosen] += len(labels)
+        for one, count in counts.items():
+            self.left[one][chosen] -= count
+        return chosen
+
+    def place_each(self, label: int, count: int) -> list[int]:
+        """The parts of ``count`` groups of one row each, all with this label."""
+        parts: list[int] = []
+        for part in self.usable:
+            fitting = min(max(int(self.left[label][part] + _ROUNDING), 0), count - len(parts))
+            parts += [part] * fitting
+            self.left[label][part] -= fitting
+            self.filled[part] += fitting
+        while len(parts) < count:
+            parts.append(self.place([label]))
+        return parts
+
+
+_ROUNDING = 1e-6
+"""A tenth of 70 rows is 7 rows, whatever ``70 * 0.1`` rounds to."""

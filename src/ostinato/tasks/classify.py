@@ -14,12 +14,12 @@ from ostinato.data.features import Features
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.split import Division
-from ostinato.data.table import Kind, Table
+from ostinato.data.table import Column, Kind, Table
 from ostinato.errors import DataError, ModelFolderError
 from ostinato.tasks import metrics
 from ostinato.tasks.base import Outputs, Task, target_array
 from ostinato.tasks.describe import describe_inputs
-from ostinato.tasks.labels import MISSING, Labels, cross_entropy, label_text, probabilities
+from ostinato.tasks.labels import MISSING, Labels, cross_entropy, label_text, probabilities, without_label
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.targets import with_target
 
@@ -78,7 +78,7 @@ class Classify(Task):
         """Learns labels and input columns; raises ``DataError`` on a single label."""
         data = with_target(table, data, {Kind.CATEGORY})
         column = table[data.target]
-        values = [text for row, text in enumerate(label_text(column)) if row not in column.missing]
+        values = _labels_of(column)
         try:
             labels = Labels.fit(values, data.target)
         except DataError as error:
@@ -92,7 +92,7 @@ class Classify(Task):
         if self.target in table.columns:
             column = table[self.target]
             targets = self.labels.encode(label_text(column))
-            targets[list(column.missing)] = MISSING
+            targets[list(without_label(column))] = MISSING
         return self.features.examples(table, targets)
 
     def notes(self, table: Table) -> tuple[str, ...]:
@@ -101,7 +101,7 @@ class Classify(Task):
         if self.target not in table.columns:
             return notes
         column = table[self.target]
-        values = [text for row, text in enumerate(label_text(column)) if row not in column.missing]
+        values = _labels_of(column)
         return notes + self.labels.unseen(values, "rows")
 
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
@@ -131,7 +131,8 @@ class Classify(Task):
         data: dict[str, Any] = {}
         if self.target in table.columns:
             column = table[self.target]
-            data["truth"] = [None if r in column.missing else text for r, text in enumerate(label_text(column))]
+            absent = without_label(column)
+            data["truth"] = [None if r in absent else text for r, text in enumerate(label_text(column))]
         data["prediction"] = [names[place] for place in chances.argmax(1)]
         data["probability"] = chances.max(1)
         data |= {f"p({name})": chances[:, place] for place, name in enumerate(names)}
@@ -179,3 +180,8 @@ def label_metrics(truth: np.ndarray, chances: np.ndarray) -> dict[str, float]:
         "log_loss": metrics.log_loss(truth[known], chances[known]),
         "error": 1.0 - accuracy,
     }
+
+
+def _labels_of(column: Column) -> list[str]:
+    absent = without_label(column)
+    return [text for row, text in enumerate(label_text(column)) if row not in absent]

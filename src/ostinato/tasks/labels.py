@@ -86,6 +86,13 @@ def label_text(column: Column) -> list[str]:
     return [str(value) for value in column.values]
 
 
+def without_label(column: Column) -> frozenset[int]:
+    """The rows of a target column that have no label: what the reader found missing, and NaN."""
+    if column.kind != Kind.NUMBER:
+        return column.missing
+    return column.missing | frozenset(np.flatnonzero(np.isnan(np.asarray(column.values, dtype=np.float64))).tolist())
+
+
 def cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None, smoothing: float) -> tuple[Tensor, int]:
     """Mean of ``-sum_k q_k ln softmax(logits)_k`` over the rows that have a target, and how many they are.
 

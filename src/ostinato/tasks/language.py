@@ -34,6 +34,8 @@ DOCUMENT = 1000
 """Texts of so many steps on average, or a single text, are documents."""
 FEW = 10
 """Fewer documents than this are cut by position; more are divided as rows."""
+LANE = 256
+"""A lane begins without memory of what came before, so a short document is cut into fewer of them."""
 BLOCK = 1000
 """Steps of a document that make one score."""
 
@@ -131,8 +133,10 @@ class Language(Task):
         )
 
     def lay_out(self, examples: Examples, batch_size: int) -> Examples:
-        """Documents as ``batch_size`` lanes side by side; texts as they are."""
-        return lanes(examples, batch_size) if self.document and isinstance(examples, SequenceExamples) else examples
+        """Documents as up to ``batch_size`` lanes side by side, none shorter than ``LANE`` steps; texts as they are."""
+        if not self.document or not isinstance(examples, SequenceExamples):
+            return examples
+        return lanes(examples, max(1, min(batch_size, int(examples.lengths.sum()) // LANE)))
 
     def notes(self, table: Table) -> tuple[str, ...]:
         """How many symbols the vocabulary does not know."""
