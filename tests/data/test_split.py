@@ -159,6 +159,7 @@ def test_time_takes_the_last_rows():
         ({"fold": "1/2", "split": "time"}, "cannot be combined"),
         ({"fold": "1/2", "valid": 0.5, "test": 0.0}, "leave no rows"),
         ({"split": "group"}, "--id"),
+        ({"group": "[^-]+"}, "--id"),
     ],
 )
 def test_senseless_settings_are_refused(changes, message):
@@ -168,7 +169,7 @@ def test_senseless_settings_are_refused(changes, message):
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_too_few_rows_are_refused(count):
-    with pytest.raises(DataError, match="too few for a"):
+    with pytest.raises(DataError, match="too few rows for a"):
         split(table_of(range_texts(count)), DataSettings(), 0)
 
 

@@ -102,8 +102,8 @@ def split(table: Table, settings: DataSettings, seed: int) -> Parts:
     for name, rows, share in zip(("training", "validation", "test"), parts, wanted, strict=True):
         if share and not len(rows):
             raise DataError(
-                f"{len(table):,} rows in {len(set(groups.tolist())):,} groups are too few for a {name} part; "
-                "give more rows, or set data.valid, data.test",
+                f"too few rows for a {name} part: {len(table):,}, of which {len(set(groups.tolist())):,} can be told "
+                "apart (equal inputs and groups stay together); give more, or set data.valid, data.test",
                 path=table.path,
             )
     return Parts(parts[0], parts[1], parts[2], notes)
@@ -118,8 +118,8 @@ def _check(settings: DataSettings) -> None:
             raise UsageError("data.fold cannot be combined with data.split=time: later rows would train")
         if settings.valid + 1 / count >= 1:
             raise UsageError(f"data.valid={settings.valid} and {count} folds leave no rows to train on")
-    if settings.split == "group" and not settings.id:
-        raise UsageError("data.split=group needs the column that names the group: --id COLUMN")
+    if (settings.split == "group" or settings.group) and not settings.id:
+        raise UsageError("groups need the column that names them: --id COLUMN")
 
 
 def _fold(fold: str) -> tuple[int, int]:
