@@ -1,0 +1,140 @@
+"""predict, evaluate, inspect: what a trained model says of new rows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ostinato.cli.ending import ending
+from ostinato.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from ostinato.runs.loaded import Inspected
+
+commands = typer.Typer()
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or of a model.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Text = Annotated[list[str] | None, typer.Option("--text", help="A text instead of INPUT; may be repeated.")]
+Out = Annotated[str | None, typer.Option(help="A .csv, .parquet or .jsonl file instead of standard output.")]
+
+
+@commands.command("predict")
+def predict_command(
+    run: RunArgument,
+    source: Annotated[str | None, typer.Argument(metavar="INPUT", help="Rows to predict.")] = None,
+    text: Text = None,
+    out: Out = None,
+    device: Device = "auto",
+) -> None:
+    """Answer every row of a file; the target may be absent. Prints CSV."""
+    with ending():
+        rows = _source(source, text)
+        from ostinato.runs.loaded import load
+
+        model = load(run, device=device)
+        emit(model.predict(rows), out)
+        for note in model.notes(rows):
+            typer.echo(f"note: {note}", err=True)
+
+
+@commands.command("evaluate")
+def evaluate_command(
+    run: RunArgument,
+    data: Annotated[str, typer.Argument(metavar="DATA", help="Rows whose target is known.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
+    device: Device = "auto",
+) -> None:
+    """Measure a model on other data."""
+    with ending():
+        from ostinato.cli.results import grid
+        from ostinato.cli.screen import number
+        from ostinato.runs.folder import without_nan
+        from ostinato.runs.loaded import load
+
+        model = load(run, device=device)
+        metrics = model.evaluate(data)
+        if as_json:
+            typer.echo(json.dumps(without_nan(metrics)))
+            return
+        grid([["data", *metrics], [Path(data).name, *(number(key, value) for key, value in metrics.items())]])
+        for note in model.notes(data):
+            typer.echo(f"note: {note}", err=True)
+
+
+@commands.command("inspect")
+def inspect_command(
+    run: RunArgument,
+    source: Annotated[str | None, typer.Argument(metavar="INPUT", help="Rows to look at.")] = None,
+    text: Text = None,
+    row: Annotated[int, typer.Option(help="Which row, the first is 0.")] = 0,
+    picture: Annotated[str, typer.Option("--out", help="Where the picture is written.")] = "inspect.svg",
+    device: Device = "auto",
+) -> None:
+    """Show what the gates did on one row, and how far back its answer looked."""
+    with ending():
+        rows = _source(source, text)
+        from ostinato.plots import gates
+        from ostinato.runs.loaded import load
+
+        seen = load(run, device=device).inspect(rows, row)
+        _describe(seen)
+        top = [layer for layer in seen.inside.layers if layer.layer == seen.inside.layers[-1].layer]
+        several = len(top) > 1
+        arrays = {
+            f"{name} {layer.direction}" if several else name: values
+            for layer in top
+            for name, values in {**layer.gates, **layer.states}.items()
+        }
+        Path(picture).write_text(gates(arrays, seen.steps), encoding="utf-8")
+        typer.echo(f"\n{seen.memory.text}\n{picture}")
+
+
+def _describe(seen: Inspected) -> None:
+    """The answer, and a line a step: means of the gates and sizes of the states."""
+    from ostinato.cli.results import grid
+
+    if seen.answer.height:
+        shown = seen.answer.select(seen.answer.columns[:3])
+        typer.echo("; ".join(f"{name}: {value}" for name, value in zip(shown.columns, shown.row(0), strict=True)))
+    for layer in seen.inside.layers:
+        typer.echo(f"\nlayer {layer.layer}, {layer.direction} (means of the gates, sizes of the states)")
+        summary = layer.summary()
+        lines = [
+            [repr(step)[1:-1], *(f"{value[place]:.2f}" for value in summary.values())] for place, step in _named(seen)
+        ]
+        grid([["step", *summary], *lines])
+
+
+def _source(source: str | None, text: list[str] | None) -> Any:
+    """The rows: a file, or texts of the command line."""
+    if (source is None) == (not text):
+        raise UsageError("give the rows as INPUT (a file) or as --text, one of the two")
+    return source or text
+
+
+def emit(frame: pl.DataFrame, out: str | None) -> None:
+    """Writes a frame to a file by its suffix, or as CSV to standard output."""
+    if out is None:
+        sys.stdout.write(frame.write_csv())
+        return
+    from ostinato.runs.folder import telling
+
+    path = Path(out)
+    writers: dict[str, Callable[[Path], object]] = {
+        ".csv": frame.write_csv,
+        ".parquet": frame.write_parquet,
+        ".jsonl": frame.write_ndjson,
+    }
+    if path.suffix not in writers:
+        raise UsageError(f"--out {out}: write to a file that ends in {', '.join(writers)}")
+    with telling(path):
+        writers[path.suffix](path)
+    typer.echo(f"{path}: {frame.height:,} rows", err=True)

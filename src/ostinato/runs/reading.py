@@ -1,0 +1,73 @@
+"""Reading rows to predict: the columns of a new file are read as those the model learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+from ostinato.data import from_rows, read
+from ostinato.data.frames import SEQUENCE
+from ostinato.data.layouts import Layout
+from ostinato.data.settings import DataSettings
+from ostinato.data.table import SEQUENCE_KINDS, Kind, Table
+
+Source = Any
+"""A path, or what :func:`ostinato.data.from_rows` takes: a list of sequences, an array, a data frame."""
+FREE = frozenset({Kind.SERIES, Kind.TIME, Kind.TAGS})
+"""Kinds that the layout gives a column, so that no file can be told to hold them."""
+
+
+def read_like(source: Source, data: DataSettings, kinds: Mapping[str, str], layout: str) -> Table:
+    """A file (or a data frame, or a list of sequences) with its columns read as ``kinds`` say.
+
+    A kind is guessed from all cells of a column, and a few rows may look like another one: three surnames that come
+    twice are categories, a name of digits is a number. So a column is read again where its guess differs. The target
+    may be absent, columns may come in another order, and there may be more of them.
+
+    Args:
+        source: a path, or what :func:`ostinato.data.from_rows` takes.
+        data: the settings the model was trained with; what splits rows does not matter here.
+        kinds: of the columns of the training table.
+        layout: what a row of that table was; empty: the file format says.
+
+    Raises:
+        DataError: the file is wrong, or a cell cannot be read as its column's kind.
+    """
+    data = replace(data, kinds={}, rows=0)
+    wanted: Layout = layout if layout in get_args(Layout) else "auto"  # type: ignore[assignment]
+    table = _read(source, data, wanted)
+    pins = {
+        column.name: kinds[column.name]
+        for column in table
+        if kinds.get(column.name, column.kind.value) != column.kind.value
+        and not {column.kind, Kind(kinds[column.name])} & FREE
+    }
+    return _read(source, replace(data, kinds=pins), wanted) if pins else table
+
+
+def layout_of(table: Table) -> str:
+    """What the reader took a row of the table for, as its notes tell; empty where the format knows only one."""
+    for note in table.notes:
+        if note.startswith("layout "):
+            return note.removeprefix("layout ").split(":", 1)[0]
+    return ""
+
+
+def named_as(table: Table, kinds: Mapping[str, str], target: str) -> Table:
+    """Python objects under the names of the model: a list of sequences is the model's only sequence column."""
+    if SEQUENCE not in table.columns or SEQUENCE in kinds:
+        return table
+    inputs = [name for name, kind in kinds.items() if name != target and Kind(kind) in SEQUENCE_KINDS]
+    if len(inputs) != 1:
+        return table
+    columns = {(inputs[0] if c.name == SEQUENCE else c.name): c for c in table}
+    renamed = {name: replace(column, name=name) for name, column in columns.items()}
+    return replace(table, columns=renamed)
+
+
+def _read(source: Source, data: DataSettings, layout: Layout) -> Table:
+    if isinstance(source, str | Path):
+        return read(source, data, layout)
+    return from_rows(source, None, data, layout=layout)
