@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from ostinato.plots.style import COLOURS, MAP, in_style, panel, short, ticks_of, to_svg
+from ostinato.plots.style import COLOURS, INK, in_style, panel, short, ticks_of, to_svg
 
 MOST_LABELS = 20
 """More labels than this make cells too small to read; then the most frequent confusions are listed instead."""
@@ -19,8 +18,8 @@ MOST_PAIRS = 15
 def confusion(counts: np.ndarray, labels: Sequence[str]) -> str:
     """A confusion matrix ``counts (K, K)``: row the true label, column the answer.
 
-    Each row is coloured by its shares, so that a rare label is as visible as a frequent one; cells hold counts. With
-    more than :data:`MOST_LABELS` labels: the most frequent confusions as bars.
+    Blue is right, orange is wrong, the deeper the larger its share of the row, so that a rare label is as visible as a
+    frequent one; cells hold counts. With more than :data:`MOST_LABELS` labels: the most frequent confusions as bars.
 
     Raises:
         ValueError: ``counts`` is not square, or does not fit the labels.
@@ -37,12 +36,13 @@ def _matrix(counts: np.ndarray, labels: Sequence[str]) -> str:
     figure, axes = panel(side + 0.4, side)
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-    colours = mpl.colormaps[MAP](shares)
     for row, column in np.ndindex(size, size):
         # Squares, not an image: they stay sharp, and the page needs no embedded bitmap.
-        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, color=colours[row, column], linewidth=0))
+        colour = COLOURS[0] if row == column else COLOURS[1]
+        alpha = float(shares[row, column])
+        axes.add_patch(Rectangle((column - 0.46, row - 0.46), 0.92, 0.92, color=colour, alpha=alpha, linewidth=0))
         if counts[row, column]:
-            ink = "#1a1a1a" if shares[row, column] > 0.55 else "#ffffff"
+            ink = "#ffffff" if shares[row, column] > 0.5 else INK
             text = f"{counts[row, column]:,}" if counts[row, column] < 10_000 else f"{counts[row, column] / 1000:,.0f}k"
             font = 9 if size <= 8 else 7.5 if size <= 14 else 6
             axes.text(column, row, text, ha="center", va="center", fontsize=font, color=ink)
@@ -64,7 +64,10 @@ def _pairs(counts: np.ndarray, labels: Sequence[str]) -> str:
     axes.barh(range(len(pairs)), values, color=COLOURS[1], height=0.7)
     for place, (true, said) in enumerate(pairs):
         share = wrong[true, said] / counts[true].sum()
-        axes.text(values[place], place, f" {values[place]:,} ({share:.0%})", va="center", fontsize=8.5)
+        text = f"{values[place]:,} ({share:.0%})"
+        axes.annotate(
+            text, (values[place], place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8.5
+        )
     axes.set(yticks=range(len(pairs)), xlabel="times the label on the left was taken for the one on the right")
     axes.set_yticklabels(names)
     axes.set_ylim(max(len(pairs), 1) - 0.5, -0.5)

@@ -7,7 +7,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from ostinato.plots.style import COLOURS, INK, MARKERS, in_style, legend, panel, stacked, to_svg, whole_numbers
+from ostinato.plots.style import (
+    COLOURS,
+    INK,
+    MARKERS,
+    in_style,
+    legend,
+    log_scale,
+    panel,
+    stacked,
+    to_svg,
+    whole_numbers,
+)
 
 
 @in_style
@@ -29,7 +40,7 @@ def learning_curves(
     _line(axes, valid, COLOURS[1], "validation", 1)
     axes.set_ylabel(label)
     if _spans_decades([*train, *valid]):
-        axes.set_yscale("log")
+        log_scale(axes)
     for each in lower:
         _line(each, metric, COLOURS[1], "", 1)
         each.set_ylabel(metric_label)
@@ -62,7 +73,7 @@ def losses(
         axes.axhline(level, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), label=note or None)
     everything = [value for values in series.values() for value in values]
     if _spans_decades(everything):
-        axes.set_yscale("log")
+        log_scale(axes)
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
     whole_numbers(axes)

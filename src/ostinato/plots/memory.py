@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from ostinato.plots.style import COLOURS, INK, in_style, panel, to_svg, whole_numbers
+from ostinato.plots.style import COLOURS, INK, in_style, log_scale, panel, to_svg, whole_numbers
 
 
 @in_style
@@ -29,7 +29,7 @@ def memory(lags: Sequence[int], influence: Sequence[float], *, half: int = 0, re
     if seen.any():
         axes.plot(where[seen], share[seen], color=COLOURS[0], linewidth=1.6, marker=mark, markersize=3.5)
         axes.fill_between(where[seen], share[seen], share[seen].min(), color=COLOURS[0], alpha=0.12, linewidth=0)
-        axes.set_yscale("log")
+        log_scale(axes)
     both = bool((where < 0).any())
     _cover(axes, half, "50 %", both)
     if reach > half:

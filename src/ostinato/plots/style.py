@@ -13,7 +13,7 @@ from typing import Any, Final, ParamSpec
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 INK: Final = "#26292e"
 """Text and axes; becomes ``currentColor``, so a picture follows the page it stands in, light or dark."""
@@ -24,7 +24,6 @@ COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "*")
 MODEL: Final = COLOURS[0]
 RIVAL: Final = "#9aa3ad"
-MAP: Final = "cividis"
 SHORTEST: Final = 28
 """Letters after which a label is cut."""
 
@@ -97,6 +96,25 @@ def whole_numbers(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "−")))
 
 
+def log_scale(axes: Axes) -> None:
+    """A logarithmic y axis whose ticks are plain numbers."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_ylim()
+    if high < 30 * low:  # less than one and a half decades: powers of ten alone would leave hardly a tick
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+
+
+def plain(value: float) -> str:
+    """``0.01`` rather than a power of ten, as long as it can be read at a glance."""
+    if value == 0 or 1e-4 <= abs(value) < 1e6:
+        return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return ("" if mantissa == "1" else f"{mantissa}·") + f"10{raised}"
+
+
 def short(label: object, letters: int = SHORTEST) -> str:
     """A label on one line, cut where it is too long; control characters become a dot."""
     text = "".join(letter if letter.isprintable() else "·" for letter in str(label))
@@ -134,7 +152,7 @@ def to_svg(figure: Figure, title: str) -> str:
 def ticks_of(axes: Axes, labels: Sequence[str], *, down: bool = False) -> None:
     """Category labels on the y axis (``down``: first on top) or, upright where they fit, on the x axis."""
     places = list(range(len(labels)))
-    names = [short(label) for label in labels]
+    names = [short(label, SHORTEST if down else 16) for label in labels]
     if down:
         axes.set_yticks(places, names)
         return

@@ -10,7 +10,8 @@ STYLE = """\
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #14161a; --card: #1d2025; --ink: #e4e7eb; --soft: #9aa4af; --line: #32373f; --accent: #56b4e9;
-    --good: #5fd3a5; --good-paper: #14301f; --open: #efc063; --open-paper: #33270f; --bad: #ff9a73; --bad-paper: #3a1d12;
+    --good: #5fd3a5; --good-paper: #14301f; --open: #efc063; --open-paper: #33270f;
+    --bad: #ff9a73; --bad-paper: #3a1d12;
   }
 }
 * { box-sizing: border-box; }
