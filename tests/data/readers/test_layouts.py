@@ -245,3 +245,48 @@ def test_series_in_a_cell(tmp_path: Path, cell: str) -> None:
 def test_cells_that_do_not_fit_their_kind(tmp_path: Path, kind: str, cell: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read(write(tmp_path, f"x,y\n{cell},b\n"), DataSettings(kinds={"x": kind, "y": "text"}), "rows")
+
+
+def test_short_series_have_no_rhythm(tmp_path: Path) -> None:
+    text = "id,date,v\na,2024-01-01,1\nb,2024-01-01,1\nb,2024-01-09,2\n"
+    table = read(write(tmp_path, text), DataSettings(id="id"))
+    assert [len(v) for v in table["values"].values] == [1, 2]
+    assert not any("irregular" in note for note in table.notes)
+
+
+def test_counted_steps_may_skip(tmp_path: Path) -> None:
+    table = read(write(tmp_path, "step,v\n0,1\n1,1\n2,1\n5,1\n"), PLAIN)
+    assert any("first at row 5: 3 instead of 1" in note for note in table.notes)
+
+
+def test_what_is_constant_in_each_series_goes_with_it(tmp_path: Path) -> None:
+    """A class of each series in words or numbers, and a property that is no target."""
+    rows = [
+        f"{s},2024-01-0{d},{d},{'north' if s in 'ab' else 'south'},{s in 'ac':d}" for s in "abcd" for d in (1, 2, 3)
+    ]
+    path = write(tmp_path, "id,date,v,region,class\n" + "\n".join(rows) + "\n")
+    table = read(path, DataSettings(target="class"))
+    assert table["id"].kind is Kind.ID
+    assert table["region"].values == ["north", "north", "south", "south"]
+    assert (table["class"].kind, table["class"].values) == (Kind.CATEGORY, ["1", "0", "1", "0"])
+    assert table["values"].channels == ("v",)
+    assert {"region: category of a whole series", "class: category of a whole series"} <= set(table.notes)
+
+
+def test_a_column_said_to_be_a_category_is_no_channel(tmp_path: Path) -> None:
+    path = write(tmp_path, "date,v,mode\n2024-01-01,1,0\n2024-01-02,2,1\n2024-01-03,2,1\n")
+    table = read(path, DataSettings(target="mode", kinds={"mode": "tags"}))
+    assert table["mode"].values == [["0", "1", "1"]]
+    assert table["values"].channels == ("v",)
+
+
+def test_only_categories_are_rows(tmp_path: Path) -> None:
+    table = read(write(tmp_path, "a,b\n" + "x,y\nz,y\n" * 4), PLAIN)
+    assert len(table) == 8
+    assert [c.kind for c in table] == [Kind.CATEGORY, Kind.CATEGORY]
+
+
+@pytest.mark.parametrize("names", ["a,b,c,d,e,f,g,h,i", "id,t1,t2,t3,t4,t5,t6,t7,t9", "id,a1,a2,a3,a4,b5,b6,b7,b8"])
+def test_columns_that_are_not_numbered_in_a_row_are_not_wide(tmp_path: Path, names: str) -> None:
+    table = read(write(tmp_path, names + "\nx" + ",1" * 8 + "\ny" + ",2" * 8 + "\n"), PLAIN)
+    assert not any("layout wide" in note for note in table.notes)

@@ -52,12 +52,8 @@ def read_cells(source: Source, settings: DataSettings, layout: Layout = "auto") 
     if not rows:
         raise DataError("holds only a header: there are no rows", path=source.path)
     ends = _even(rows, lines, len(names), source, layout)
-    frame = pl.DataFrame(
-        {
-            name: pl.Series(name, column, dtype=pl.String)
-            for name, column in zip(names, zip(*rows, strict=True), strict=True)
-        }
-    )
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    frame = pl.DataFrame([pl.Series(name, cells, dtype=pl.String).str.strip_chars() for name, cells in columns])
     first = "first row is the header" if header else "no header: columns are column_1, column_2, …"
     note = f"{plural(len(rows), 'row')}, separated by {SEPARATORS[separator]}; {first} ({reason})"
     return Cells(frame, np.array(lines, dtype=np.int64), source.path, (note,), header, ends)
@@ -88,7 +84,7 @@ def _parse(source: Source, separator: str) -> Records:
     try:
         reader = csv.reader((line + "\n" for line in lines), delimiter=separator, skipinitialspace=True, strict=True)
         for row in reader:
-            rows.append([field.strip() for field in row] if row else [""])
+            rows.append(row or [""])
             starts.append(start + 1)
             start = reader.line_num
     except csv.Error as error:
@@ -105,6 +101,8 @@ def _without_blank(records: Records) -> Records:
     while rows and rows[-1] == [""]:
         rows, lines = rows[:-1], lines[:-1]
     if _width(rows) == 1:
+        return Records(rows, lines)
+    if [""] not in rows:
         return Records(rows, lines)
     kept = [(row, line) for row, line in zip(rows, lines, strict=True) if row != [""]]
     return Records([row for row, _ in kept], [line for _, line in kept])
@@ -141,7 +139,7 @@ def _is_series(row: list[str], width: int) -> bool:
 
 
 def _names(first: list[str], source: Source) -> list[str]:
-    names = [name or f"column_{c + 1}" for c, name in enumerate(first)]
+    names = [name.strip() or f"column_{c + 1}" for c, name in enumerate(first)]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError("two columns have this name: rename one", path=source.path, row=1, column=twice[0])
@@ -150,7 +148,7 @@ def _names(first: list[str], source: Source) -> list[str]:
 
 def _has_header(rows: list[list[str]], settings: DataSettings) -> tuple[bool, str]:
     """Whether the first row names the columns, and why."""
-    first, body = rows[0], rows[1 : 1 + 1000]
+    first, body = [name.strip() for name in rows[0]], rows[1 : 1 + 1000]
     spoken = {settings.target, settings.id, settings.time, *settings.inputs, *settings.kinds} - {""}
     if spoken & set(first):
         return True, f"it holds '{min(spoken & set(first))}'"
