@@ -97,3 +97,27 @@ def test_a_model_of_biases_alone_has_no_decay() -> None:
 def test_wrong_settings_say_what_they_must_be(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         build_optimizer(model(), OptimizerSettings(**wrong))
+
+
+@pytest.mark.parametrize("clip_norm", [0.0, 0.5])
+def test_a_loss_scale_changes_nothing_but_leaves_out_what_overflows(clip_norm: float) -> None:
+    settings = OptimizerSettings(learning_rate=RATE, clip_norm=clip_norm)
+    nets = [model().float(), model().float()]
+    scalers = [torch.amp.GradScaler("cpu", init_scale=1024.0, enabled=enabled) for enabled in (True, False)]
+    updaters = [
+        Updater(build_optimizer(net, settings), settings, scaler) for net, scaler in zip(nets, scalers, strict=True)
+    ]
+    for step in range(4):
+        torch.manual_seed(step)
+        x = torch.randn(7, 4)
+        for net, updater in zip(nets, updaters, strict=True):
+            norm = updater.backward((net(x) ** 2).mean())
+            assert (norm is None) == (updater.scaler.is_enabled() or not clip_norm)
+            updater.step(RATE)
+    for scaled, plain in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        torch.testing.assert_close(scaled, plain)
+    before = [weight.detach().clone() for weight in nets[0].parameters()]
+    updaters[0].backward(nets[0](torch.ones(1, 4)).sum() * float("inf"))
+    updaters[0].step(RATE)
+    assert all(torch.equal(one, other) for one, other in zip(nets[0].parameters(), before, strict=True))
+    assert scalers[0].get_scale() == 512.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -21,13 +23,7 @@ def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.opti
     named = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
     if not named:
         raise UsageError("the model has no weight to train: all are frozen")
-    free = [weight for name, weight in named if _is_free(name, weight)]
-    decayed = [weight for name, weight in named if not _is_free(name, weight)]
-    groups = [
-        {"params": weights, "weight_decay": decay}
-        for weights, decay in ((decayed, settings.weight_decay), (free, 0.0))
-        if weights
-    ]
+    groups: Any = _groups(named, settings.weight_decay)
     # One fused kernel updates all weights; it exists for these devices and for real floating numbers only.
     fused = all(w.device.type in ("cpu", "cuda") and w.is_floating_point() for _, w in named) or None
     rate = settings.learning_rate
@@ -35,6 +31,17 @@ def build_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.opti
         return torch.optim.SGD(groups, lr=rate, momentum=settings.momentum, fused=fused)
     kind = torch.optim.Adam if settings.name == "adam" else torch.optim.AdamW
     return kind(groups, lr=rate, fused=fused)
+
+
+def _groups(named: list[tuple[str, nn.Parameter]], decay: float) -> list[dict[str, Any]]:
+    """One group where nothing decays: each costs a call a step."""
+    free = [weight for name, weight in named if not decay or _is_free(name, weight)]
+    decayed = [weight for name, weight in named if decay and not _is_free(name, weight)]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
 
 
 def _is_free(name: str, weight: Tensor) -> bool:

@@ -30,7 +30,11 @@ class Tally:
         Raises:
             TrainingError: see :meth:`settle`.
         """
-        self._pending.append((self.ledger.step + 1, count, loss.detach(), norm))
+        step, loss = self.ledger.step + 1, loss.detach()
+        if self.every == 1:
+            self._count(step, count, float(loss), 0.0 if norm is None else float(norm))
+            return
+        self._pending.append((step, count, loss, norm))
         if len(self._pending) >= self.every:
             self.settle()
 
@@ -46,21 +50,21 @@ class Tally:
         losses = _numbers([loss for _, _, loss, _ in pending])
         norms = iter(_numbers([norm for _, _, _, norm in pending if norm is not None]))
         for loss, (step, count, _, norm) in zip(losses, pending, strict=True):
-            self._check(step, loss, next(norms) if norm is not None else 0.0)
-            self.ledger.loss += loss * count
-            self.ledger.answers += count
+            self._count(step, count, loss, 0.0 if norm is None else next(norms))
 
-    def _check(self, step: int, loss: float, norm: float) -> None:
+    def _count(self, step: int, count: int, loss: float, norm: float) -> None:
         ledger = self.ledger
-        if ledger.first_loss is None and math.isfinite(loss):
-            ledger.first_loss = abs(loss)
         place = f"epoch {ledger.epoch + 1}, step {step:,}"
         if not math.isfinite(loss):
             raise diverged(place, f"the loss is {loss}")
-        if loss > EXPLODED * max(1.0, ledger.first_loss or 0.0):
+        if ledger.first_loss is None:
+            ledger.first_loss = abs(loss)
+        if loss > EXPLODED * max(1.0, ledger.first_loss):
             raise diverged(place, f"the loss exploded to {loss:.3g} (it began at {ledger.first_loss:.3g})")
         if not math.isfinite(norm):
             raise diverged(place, f"the norm of the gradient is {norm}")
+        ledger.loss += loss * count
+        ledger.answers += count
 
 
 def diverged(place: str, what: str) -> TrainingError:
@@ -73,6 +77,4 @@ def diverged(place: str, what: str) -> TrainingError:
 
 
 def _numbers(tensors: list[Tensor]) -> list[float]:
-    if len(tensors) == 1:
-        return [float(tensors[0])]
     return [float(value) for value in torch.stack(tensors).tolist()] if tensors else []

@@ -185,7 +185,9 @@ class Trainer:
     def _batch(self, index: Tensor, steps: int) -> None:
         """All updates of a batch that are not done yet."""
         ledger = self.ledger
-        batch = self.train.take(index).to(self.device)
+        batch = self.train.take(index)
+        if self.device.type != "cpu":
+            batch = batch.to(self.device)
         for loss, answers, length in self.bptt.losses(batch, first=ledger.piece):
             self._whole = False
             self._update(loss, answers, steps)
