@@ -116,7 +116,7 @@ def kernel_of(name: str) -> Kernel:
     return cast("Kernel", getattr(torch._VF, KERNELS[name]))
 
 
-def _hx(state: list[Tensor]) -> Any:  # noqa: ANN401  # one tensor or a tuple: the kernels are not typed
+def _hx(state: list[Tensor]) -> Any:  # one tensor or a tuple: the kernels are not typed
     """A state as the kernels take it: LSTM a pair, the others a tensor."""
     return tuple(state) if len(state) > 1 else state[0]
 

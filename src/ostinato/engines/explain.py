@@ -9,6 +9,7 @@ import torch
 from ostinato.cells import Cell, State, Weights
 from ostinato.engines.chooser import choose
 from ostinato.engines.request import Request
+from ostinato.errors import UsageError
 from ostinato.sequences import Ragged, pack
 
 
@@ -44,7 +45,10 @@ def explain(layer: Explainable) -> str:
 
 def _served(request: Request) -> str:
     """The engine, how it would do it, and why it was chosen."""
-    choice = choose(request)
+    try:
+        choice = choose(request)
+    except UsageError as refusal:
+        return f"no engine: {refusal}"
     return f"{choice.engine.name}: {choice.engine.how(request)} ({choice.reason})"
 
 

@@ -1,0 +1,146 @@
+"""What holds of every engine beyond the values: traces, empty batches, held steps, and the second derivative."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ostinato.cells import CELLS, Weights
+from ostinato.engines import ENGINES, Request, Result, force, run
+from ostinato.engines.padded_lstm import padded_lstm, pays_to_pad
+from ostinato.sequences import Ragged, pack
+
+PAIRS = [(cell, engine) for cell in CELLS for engine in ENGINES if (cell, engine) != ("gru_before", "torch")]
+
+
+def request(
+    cell: str, lengths: list[int], *, dtype: torch.dtype = torch.float64, seed: int = 0, **more: object
+) -> Request:
+    random = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=random, dtype=dtype) * 0.5
+
+    gates = len(CELLS[cell].gates)
+    weights = Weights(draw(gates * 4, 3), draw(gates * 4, 4), draw(gates * 4), draw(gates * 4))
+    rows = pack(Ragged(draw(sum(lengths), 3), torch.tensor(lengths, dtype=torch.int64)))
+    state = CELLS[cell].State(*(draw(len(lengths), 4) for _ in CELLS[cell].State._fields))
+    return Request(CELLS[cell], weights, rows, state, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("cell", "engine"), PAIRS)
+@pytest.mark.parametrize("lengths", [[], [0, 0, 0]])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_no_step_at_all(cell: str, engine: str, lengths: list[int], reverse: bool) -> None:
+    asked = request(cell, lengths, reverse=reverse, reset=torch.zeros(0, dtype=torch.bool))
+    with force(engine):
+        result = run(asked)
+    assert result.output.shape == (0, 4)
+    assert all(torch.equal(a, b) for a, b in zip(result.state, asked.state, strict=True))
+
+
+@given(
+    cell=st.sampled_from(list(CELLS)),
+    lengths=st.lists(st.integers(0, 6), max_size=5),
+    reverse=st.booleans(),
+    data=st.data(),
+)
+def test_engines_agree_on_any_layout(cell: str, lengths: list[int], reverse: bool, data: st.DataObject) -> None:
+    total = sum(lengths)
+    flags = torch.tensor(data.draw(st.lists(st.booleans(), min_size=total, max_size=total)), dtype=torch.bool)
+    asked = request(cell, lengths, dtype=torch.float32, reverse=reverse, reset=flags)
+    results: list[Result] = []
+    for engine in ENGINES:
+        if ENGINES[engine].refuses(asked) is None:
+            with force(engine):
+                results.append(run(asked))
+    for other in results[1:]:
+        torch.testing.assert_close(other.output, results[0].output, atol=2e-6, rtol=0)
+        for a, b in zip(other.state, results[0].state, strict=True):
+            torch.testing.assert_close(a, b, atol=2e-6, rtol=0)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_trace_explains_the_output(cell: str, reverse: bool) -> None:
+    """States and gates fit the equations from one step to the next, and end in the final state."""
+    lengths = [4, 0, 6, 1]
+    asked = request(cell, lengths, reverse=reverse, trace=True)
+    result = run(asked)
+    assert result.trace is not None
+    states, gates = result.trace
+    assert gates._fields == CELLS[cell].gates  # type: ignore[attr-defined]
+    assert torch.equal(states[0], result.output)
+    starts = asked.rows.batch_sizes.cumsum(0) - asked.rows.batch_sizes
+    for slot, length in enumerate(asked.rows.lengths.tolist()):
+        before = [part[slot] for part in asked.state]
+        for t in sorted(range(length), reverse=reverse):
+            row = int(starts[t]) + slot
+            g = {name: part[row] for name, part in zip(CELLS[cell].gates, gates, strict=True)}
+            if cell == "lstm":
+                c = g["f"] * before[1] + g["i"] * g["g"]
+                after = [g["o"] * c.tanh(), c]
+            elif cell.startswith("rnn"):
+                after = [g["n"]]
+            else:
+                after = [g["n"] + g["z"] * (before[0] - g["n"])]
+            for part, wanted in zip(states, after, strict=True):
+                torch.testing.assert_close(part[row], wanted, atol=1e-14, rtol=0)
+            before = after
+        for part, wanted in zip(result.state, before, strict=True):
+            torch.testing.assert_close(part[slot], wanted, atol=1e-14, rtol=0)
+    assert run(request(cell, [0], trace=True)).trace.gates[0].shape == (0, 4)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("cell", "engine"), [pair for pair in PAIRS if pair[0] != "rnn_relu"])
+def test_twice_differentiable(cell: str, engine: str) -> None:
+    asked = request(cell, [3, 1, 2], reset=torch.tensor([False, False, False, False, True, False]))
+
+    def energy(x: torch.Tensor) -> torch.Tensor:
+        with force(engine):
+            return run(Request(asked.cell, asked.weights, asked.rows.with_data(x), asked.state, asked.reset)).output
+
+    x = asked.rows.data.clone().requires_grad_()
+    assert torch.autograd.gradgradcheck(energy, (x,))
+
+
+def test_padded_steps_hold_the_state_to_the_bit() -> None:
+    """More padding changes not one bit, neither of values nor of gradients, however large state and weights are."""
+    asked = request("lstm", [9, 5, 1], dtype=torch.float32)
+    sizes, data = asked.rows.batch_sizes, asked.rows.data
+    weights = Weights(*(part * 20 for part in asked.weights[:4]))  # type: ignore[operator]
+    longer = torch.cat([data, torch.zeros(40, 3)])
+    grown = torch.cat([sizes, torch.ones(40, dtype=torch.int64)])
+
+    def answers(rows: torch.Tensor, batch_sizes: torch.Tensor, slots: slice) -> list[torch.Tensor]:
+        rows = rows.clone().requires_grad_()
+        state = type(asked.state)(*((part * 30).requires_grad_() for part in asked.state))  # type: ignore[call-arg]
+        leaves = [part.clone().requires_grad_() for part in weights if part is not None]
+        output, after = padded_lstm(Weights(*leaves), rows, batch_sizes, state)
+        kept = [output[: len(data)].sum(), *(part[slots].sum() for part in after)]
+        found = torch.autograd.grad(sum(kept), [rows, *state, *leaves])
+        return [output[: len(data)], *(part[slots] for part in after), found[0][: len(data)], *found[1:]]
+
+    # the first sequence goes on for 40 steps, so the others are padded by 40 more; only they are read at the end
+    short, long = answers(data, sizes, slice(1, 3)), answers(longer, grown, slice(1, 3))
+    for a, b in zip(short, long, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_padding_only_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    full, sparse = (
+        request("lstm", [8, 7, 8], dtype=torch.float32),
+        request("lstm", [60, *[1] * 30], dtype=torch.float32),
+    )
+    assert pays_to_pad(full, full.rows.batch_sizes)
+    assert not pays_to_pad(sparse, sparse.rows.batch_sizes)
+    middle = request("lstm", [10, 2, 3, 1], dtype=torch.float32)
+    assert pays_to_pad(middle, middle.rows.batch_sizes)
+    with torch.no_grad():
+        assert not pays_to_pad(middle, middle.rows.batch_sizes)
+    assert not pays_to_pad(request("lstm", [8, 7, 8]), full.rows.batch_sizes)
+    assert not pays_to_pad(request("gru", [8, 7, 8], dtype=torch.float32), full.rows.batch_sizes)
+    monkeypatch.setattr(torch._C, "_get_mkldnn_enabled", lambda: False)
+    assert not pays_to_pad(full, full.rows.batch_sizes)
