@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from ostinato.version import __version__
 
 if TYPE_CHECKING:
     import ostinato.nn as nn  # noqa: PLR0402 (from ostinato would import this very file)
