@@ -20,6 +20,7 @@ class Spec:
         horizon: steps to forecast.
         look_back: steps a forecaster sees.
         segment: steps a forecaster reads at once.
+        season: steps after which a series repeats itself; 0: it does not.
         known_size: channels of :attr:`Batch.known`, the covariates known ahead.
         causal: True where a step may not see the steps after it (language, forecast): not bidirectional.
     """
@@ -33,6 +34,7 @@ class Spec:
     horizon: int = 0
     look_back: int = 0
     segment: int = 0
+    season: int = 0
     known_size: int = 0
     causal: bool = False
 

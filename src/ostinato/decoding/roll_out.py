@@ -30,16 +30,16 @@ def roll_out(
 ) -> Outputs:
     """Forecasts what follows each series of a table, as far as wanted.
 
-    Up to the horizon of the training it is the model's own answer. Beyond, block after block is forecast, each as if the
-    blocks before had happened (``task.decode = "rollout"``: a block is one segment, so the paths part earlier):
+    Up to the horizon of the training it is the model's own answer. Beyond, block after block is forecast, each as if
+    the blocks before had happened (``task.decode = "rollout"``: a block is one segment, so the paths part earlier):
 
     - with ``paths``, each path draws one level ``u`` a block and goes on from the quantile ``u`` of the forecast; the
       quantiles at a step are those over all paths, so uncertainty adds up along the way;
-    - with ``paths = 0``, the forecast 0.5 is fed back, and quantiles are those of each block alone: too narrow beyond the
-      first.
+    - with ``paths = 0``, the forecast 0.5 is fed back, and quantiles are those of each block alone: too narrow after
+      the first.
 
-    Between and beyond the quantiles of the model the one of level ``u`` is interpolated linearly in ``Φ⁻¹(u)``, which is
-    exact for a normal distribution.
+    Between and beyond the quantiles of the model the one of level ``u`` is interpolated linearly in ``Φ⁻¹(u)``, which
+    is exact for a normal distribution.
 
     Args:
         model: of this task; it stays where it is, in the mode it is.
@@ -135,7 +135,7 @@ def _run(model: nn.Module, task: Forecast, examples: WindowExamples) -> Outputs:
     try:
         with torch.inference_mode():
             parts = []
-            for index in torch.arange(len(examples)).split(BATCH):
+            for index in torch.split(torch.arange(len(examples)), BATCH):
                 batch = examples.take(index).to(device)
                 parts.append(task.outputs(model(batch)[0], batch))
     finally:
@@ -149,13 +149,13 @@ def _cut(outputs: Outputs, horizon: int) -> Outputs:
 
 def _reaching(series: Series, horizon: int, task: Forecast, path: object) -> Series:
     """A history with what is known ahead to the end of the horizon, and a whole last block of it."""
-    series = replace(series, start=None)
+    series = replace(series, start=None, trained=0)
     ahead = series.known[series.ends : series.ends + horizon]
     lacking = horizon - int(np.isfinite(ahead).all(axis=1).sum()) if task.layout.known else 0
     if lacking:
         raise DataError(
-            f"series '{series.name}': {lacking} of the {horizon} steps to forecast lack {', '.join(task.layout.known)}, "
-            "which the model must know ahead; add rows with these values and no target",
+            f"series '{series.name}': {lacking} of the {horizon} steps to forecast lack {', '.join(task.layout.known)}"
+            ", which the model must know ahead; add rows with these values and no target",
             path=str(path) if path else None,
         )
     return _stretched(series, series.ends + horizon + 2 * task.horizon) if task.layout.known else series

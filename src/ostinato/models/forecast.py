@@ -17,6 +17,9 @@ from ostinato.models.stack import Stack, State
 from ostinato.sequences import Ragged
 from ostinato.sequences.ragged import steps_of
 
+TRUST = 2.0
+"""Bias of the trust in the last season at first: ``sigmoid(2) = 0.88``, where the seasonal naive forecast begins."""
+
 
 class DecodeSettings(Protocol):
     """What a forecast model reads of the ``task`` group (models and tasks stand side by side, so no import)."""
@@ -41,7 +44,11 @@ class ForecastModel(nn.Module):
         e[k] = relu(W [x[kw], …, x[kw+w-1]] + b)              segment k, with its covariates
         h[k] = cell(e[k], h[k-1])
         u[j] = p[j] + V static + U known[j]                   what is asked of the future: its place, and what is known
-        y[j] = D cell(u[j], h[last]) + d                      segment j of the horizon, all quantiles
+        v[j] = cell(u[j], h[last])
+        y[j] = D v[j] + d + sigmoid(G v[j] + g) * s[j]        segment j of the horizon, all quantiles
+
+    ``s`` is the last season, again and again: the forecast of the seasonal naive method. How far to trust it is asked
+    of the memory, step by step; the rest is what differs from it. Where nothing repeats itself, that term is absent.
 
     ``direct``: all ``j`` at once, each from the same memory. ``rollout``: one after the other; the middle quantile of
     ``y[j]`` is read as the next segment of the past, and ``p`` is the same for all.
@@ -75,6 +82,9 @@ class ForecastModel(nn.Module):
         self.ahead = nn.Linear(self.block * spec.known_size, hidden, bias=False) if spec.known_size else None
         self.dropout = nn.Dropout(settings.dropout)
         self.write = nn.Linear(self.stack.size, self.block * spec.output_size)
+        self.trust = nn.Linear(self.stack.size, self.block) if spec.season else None
+        if self.trust is not None:
+            nn.init.constant_(self.trust.bias, TRUST)
 
     def embed(self, batch: Batch) -> Ragged:
         """The steps as they are: ``(N, I)`` floats (segments are formed in :meth:`forward`)."""
@@ -85,7 +95,11 @@ class ForecastModel(nn.Module):
         steps = self.embed(batch) if embedded is None else embedded
         known = self._known(batch)
         _, past = self.stack(self._segments(steps, known), state)
-        answer = self._fed_back(batch, known, past) if self.feeds_back else self._direct(batch, known, past)
+        season = self._season(steps)
+        if self.feeds_back:
+            answer = self._fed_back(batch, known, season, past)
+        else:
+            answer = self._direct(batch, known, season, past)
         return answer[:, : self.spec.horizon], past
 
     def _segments(self, steps: Ragged, known: Tensor | None) -> Ragged:
@@ -98,18 +112,20 @@ class ForecastModel(nn.Module):
         if known is not None:
             back = (inside - steps.lengths[rows] + self.spec.look_back).clamp(min=0)
             values = torch.cat([values, known[rows.to(device), back.to(device)]], dim=-1)
-        vectors = self.dropout(torch.relu(self.read(values.reshape(-1, w * values.shape[-1]))))
+        vectors = self.dropout(torch.relu(self.read(values.reshape(int(counts.sum()), w * values.shape[-1]))))
         return Ragged(vectors, counts)
 
-    def _direct(self, batch: Batch, known: Tensor | None, past: State) -> Tensor:
+    def _direct(self, batch: Batch, known: Tensor | None, season: Tensor, past: State) -> Tensor:
         size = len(batch)
         asked = self.place.expand(size, -1, -1) + self._asked(batch, known)
         repeated = tuple(part.repeat_interleave(self.count, dim=1) for part in past)
         once = torch.ones(size * self.count, dtype=torch.int64)
-        seen, _ = self.stack(Ragged(asked.reshape(size * self.count, -1), once), repeated)
-        return self._written(seen.values).reshape(size, self.count * self.block, -1)
+        seen, _ = self.stack(Ragged(asked.flatten(0, 1), once), repeated)
+        return self._written(seen.values, season.flatten(0, 1)).reshape(
+            size, self.count * self.block, self.spec.output_size
+        )
 
-    def _fed_back(self, batch: Batch, known: Tensor | None, past: State) -> Tensor:
+    def _fed_back(self, batch: Batch, known: Tensor | None, season: Tensor, past: State) -> Tensor:
         asked = self.place + self._asked(batch, known)
         once = torch.ones(len(batch), dtype=torch.int64)
         blocks: list[Tensor] = []
@@ -118,7 +134,7 @@ class ForecastModel(nn.Module):
                 now_past = None if known is None else known[:, number * self.block :]
                 _, past = self.stack(self._segments(self._as_past(blocks[-1]), now_past), past)
             seen, _ = self.stack(Ragged(asked[:, number if asked.shape[1] > 1 else 0], once), past)
-            blocks.append(self._written(seen.values))
+            blocks.append(self._written(seen.values, season[:, number]))
         return torch.cat(blocks, dim=1)
 
     def _as_past(self, block: Tensor) -> Ragged:
@@ -136,7 +152,9 @@ class ForecastModel(nn.Module):
             total = total + self.static(batch.static)[:, None]
         if self.ahead is not None:
             assert known is not None
-            total = total + self.ahead(known[:, self.spec.look_back :].reshape(len(batch), self.count, -1))
+            total = total + self.ahead(
+                known[:, self.spec.look_back :].reshape(len(batch), self.count, self.block * known.shape[-1])
+            )
         return total
 
     def _known(self, batch: Batch) -> Tensor | None:
@@ -148,9 +166,23 @@ class ForecastModel(nn.Module):
         missing = self.spec.look_back + self.count * self.block - batch.known.shape[1]
         return torch.cat([batch.known, batch.known[:, -1:].expand(-1, missing, -1)], dim=1)
 
-    def _written(self, seen: Tensor) -> Tensor:
-        """``(B', block, Q)``."""
-        written: Tensor = self.write(self.dropout(seen)).unflatten(-1, (self.block, self.spec.output_size))
+    def _season(self, steps: Ragged) -> Tensor:
+        """``(B, count, block)``: the last season over and over; zeros (the last value) where it is not seen."""
+        ahead = torch.arange(self.count * self.block)
+        if not self.spec.season:
+            return steps.values.new_zeros(len(steps), self.count, self.block)
+        back = self.spec.season - ahead % self.spec.season
+        places = (steps.offsets[1:, None] - back).clamp(min=0)
+        values = steps.values[places.to(steps.values.device), 0]
+        there = (steps.lengths >= self.spec.season)[:, None].to(values.device)
+        return torch.where(there, values, 0.0).reshape(len(steps), self.count, self.block)
+
+    def _written(self, seen: Tensor, season: Tensor) -> Tensor:
+        """``(B', block, Q)`` from ``(B', H)`` and the last season ``(B', block)``."""
+        seen = self.dropout(seen)
+        written: Tensor = self.write(seen).unflatten(-1, (self.block, self.spec.output_size))
+        if self.trust is not None:
+            written = written + (torch.sigmoid(self.trust(seen)) * season)[..., None]
         return written
 
 

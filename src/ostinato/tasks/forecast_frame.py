@@ -36,7 +36,7 @@ def forecast_frame(outputs: Outputs, examples: WindowExamples, levels: Sequence[
     for place, level in enumerate(levels):
         columns[f"q{level:g}"] = outputs["quantiles"][rows, :, place].ravel()
     truth = shown.truth().ravel()
-    if np.isfinite(truth).any():
+    if np.isfinite(truth).any():  # a part of a split; a forecast of what follows may be longer than the horizon
         columns["truth"] = pl.Series(truth).fill_nan(None)
     return pl.DataFrame(columns, schema_overrides={"series": pl.String, "channel": pl.String} if len(rows) else None)
 

@@ -134,10 +134,12 @@ def to_table(series: Sequence[Series], layout: Layout, table: Table) -> Table:
 
 def fill_forward(values: np.ndarray) -> np.ndarray:
     """Each missing value of ``(T, C)`` is the last one before it; before the first, the first; 0 if there is none."""
+    if not len(values):
+        return values
     there = np.isfinite(values)
     last = np.maximum.accumulate(np.where(there, np.arange(len(values))[:, None], -1), axis=0)
     first = np.where(there.any(axis=0), there.argmax(axis=0), 0)
-    filled = np.take_along_axis(values, np.where(last < 0, first, last), axis=0) if len(values) else values
+    filled = np.take_along_axis(values, np.where(last < 0, first, last), axis=0)
     return np.where(np.isfinite(filled), filled, 0.0)
 
 

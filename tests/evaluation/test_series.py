@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ostinato.data.settings import DataSettings
+from ostinato.evaluation.series import SERIES_BASELINES, random_walk, repeat_last, seasonal_naive
+from ostinato.tasks.forecast import Forecast
+from ostinato.tasks.forecast_parts import cut
+from ostinato.tasks.settings import TaskSettings
+from series_tables import table_of, wave
+
+LEVELS = (0.1, 0.5, 0.9)
+Z = 1.2815515655446004
+
+
+def windows_of(*values, horizon, season=1):
+    settings = TaskSettings(horizon=horizon, look_back=4, season=season, segment=1)
+    parts = cut(table_of(*values), DataSettings(), settings)
+    task = Forecast.fit(parts.train, DataSettings(), settings)
+    return task, parts, task.examples(parts.test)
+
+
+def test_repeat_last_by_hand():
+    _, _, examples = windows_of(np.arange(20.0) ** 2, horizon=2)
+    found = repeat_last(examples, LEVELS)
+    assert found["forecast"].tolist() == [[17**2, 17**2]]
+    assert found["quantiles"].tolist() == [[[289.0] * 3] * 2]
+
+
+def test_seasonal_naive_by_hand():
+    """Training is 1 2 3 2 4 6, its changes over a season of three are 1 2 3; the last season is 30 60 90."""
+    values = np.array([1.0, 2, 3, 2, 4, 6, 7, 8, 10, 20, 30, 60, 90, 1, 2, 3, 4])
+    _, _, examples = windows_of(values, horizon=4, season=3)
+    found = seasonal_naive(examples, LEVELS, 3)
+    assert found["forecast"].tolist() == [[30, 60, 90, 30]]
+    trained = values[:9]
+    deviation = np.sqrt(np.mean((trained[3:] - trained[:-3]) ** 2)) * np.sqrt([1, 1, 1, 2])
+    assert found["quantiles"][0, :, 2] == pytest.approx(np.array([30, 60, 90, 30]) + Z * deviation)
+    assert found["quantiles"][0, :, 0] == pytest.approx(np.array([30, 60, 90, 30]) - Z * deviation)
+
+
+def test_random_walk_by_hand():
+    values = np.array([0.0, 1, 3, 6, 10, 15, 21, 5, 5, 5])
+    _, _, examples = windows_of(values, horizon=3)
+    found = random_walk(examples, LEVELS)
+    sigma = np.sqrt(np.mean(np.diff(examples.panel.training(0, 0)) ** 2))
+    assert found["forecast"].tolist() == [[21, 21, 21]]
+    assert found["quantiles"][0, :, 2] == pytest.approx(21 + Z * sigma * np.sqrt([1, 2, 3]))
+
+
+def test_a_history_shorter_than_a_season():
+    task, _, _ = windows_of(wave(100), horizon=2, season=12)
+    examples = task.examples(table_of([1.0, 2, 3]))
+    assert seasonal_naive(examples, LEVELS, 12)["forecast"].tolist() == [[3, 3]]
+
+
+def test_missing_and_constant():
+    _, _, examples = windows_of(np.append(np.full(18, 4.0), [np.nan, 5.0]), horizon=1)
+    for baseline in SERIES_BASELINES.values():
+        found = baseline(examples, LEVELS, 1)
+        assert found["forecast"].tolist() == [[4.0]]
+        assert found["quantiles"].tolist() == [[[4.0] * 3]]
+
+
+def test_a_random_walk_is_covered():
+    """On what it assumes, its quantiles hold."""
+    steps = np.random.default_rng(0).normal(size=20_000).cumsum()
+    task, _, examples = windows_of(steps, horizon=10)
+    found = task.metrics(random_walk(examples, LEVELS), examples)
+    assert found["coverage"] == pytest.approx(0.8, abs=0.04)
+    assert found["mase"] < task.metrics(seasonal_naive(examples, LEVELS, 7), examples)["mase"]
+
+
+def test_the_future_is_not_looked_at():
+    values = wave(60)
+    changed = values.copy()
+    changed[-3:] += 100
+    for name, baseline in SERIES_BASELINES.items():
+        (task, _, one), (_, _, other) = (
+            windows_of(values, horizon=3, season=12),
+            windows_of(changed, horizon=3, season=12),
+        )
+        first, second = baseline(one, LEVELS, task.season), baseline(other, LEVELS, task.season)
+        assert (first["quantiles"][-1] == second["quantiles"][-1]).all(), name
