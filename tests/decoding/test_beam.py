@@ -107,6 +107,20 @@ def test_it_stops_early() -> None:
     assert stepper.steps < 100
 
 
+def test_nothing_need_be_banned() -> None:
+    found = Beam(width=1000, length=2).search(Stepper(make_model(TEXTS)), TEXTS.prompt(""), end=TEXTS.stop)
+    symbols = len(TEXTS.vocabulary) - 1
+    assert len(found) == 1 + symbols + symbols**2
+    assert sum(math.exp(hypothesis.log_probability) for hypothesis in found) == pytest.approx(1, abs=1e-5)
+
+
+def test_where_only_the_end_is_possible() -> None:
+    never = (*TEXTS.never, *TEXTS.vocabulary.ids.values())
+    found = Beam().search(Stepper(make_model(TEXTS)), TEXTS.prompt(""), end=TEXTS.stop, banned=never)
+    assert [(hypothesis.ids, hypothesis.ended) for hypothesis in found] == [((), True)]
+    assert found[0].log_probability == pytest.approx(0.0)
+
+
 @pytest.mark.parametrize("values", [{"width": 0}, {"length": 0}, {"alpha": -1.0}, {"alpha": float("nan")}])
 def test_wrong_values(values: dict[str, float]) -> None:
     with pytest.raises(UsageError, match=r"at least 1|alpha"):

@@ -122,6 +122,14 @@ def test_a_text_ends_where_the_model_says_so() -> None:
     assert list(stream(chain, task)) == ["I", "d", "a"]
 
 
+def test_a_stream_marks_a_character_that_was_cut_off() -> None:
+    task = LANGUAGES["bytes"]
+    first = task.vocabulary.encode(["\N{SNOWMAN}"]).values.tolist()[0]
+    table = torch.zeros(len(task.vocabulary), len(task.vocabulary))
+    table[:, first] = 100.0
+    assert "".join(stream(Chain(table), task, length=1)) == "\N{REPLACEMENT CHARACTER}"
+
+
 def test_samples_end_one_by_one() -> None:
     task = LANGUAGES["texts"]
     texts = samples(Chain(torch.zeros(len(task.vocabulary), len(task.vocabulary))), task, count=40, length=30)

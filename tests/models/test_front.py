@@ -29,6 +29,14 @@ def test_embedding_size_never_falls(one: int, other: int) -> None:
     assert 1 <= embedding_size(small) <= embedding_size(large) <= 128
 
 
+@pytest.mark.parametrize(("vocabulary", "tied", "std"), [(200, False, 1.0), (5_000, False, 0.1), (200, True, 0.1)])
+def test_rare_symbols_begin_small(vocabulary: int, tied: bool, std: float) -> None:
+    torch.manual_seed(0)
+    front = Front(Spec("ids", vocabulary, "step", vocabulary), ModelSettings(embedding=100, tied=tied))
+    # 20,000 numbers or more: five standard errors of a standard deviation are 2.5 % of it.
+    assert float(front.matrix.detach().std()) == pytest.approx(std, rel=0.025)
+
+
 def test_values_go_straight_through() -> None:
     spec = Spec("values", 3, "step", 1)
     batch = make_batch(spec)
