@@ -120,7 +120,7 @@ def _attention(model: nn.Module, steps: Ragged) -> np.ndarray | None:
     return None
 
 
-def _arrays(named: Any) -> dict[str, np.ndarray]:  # noqa: ANN401 - a NamedTuple of the cell, with Ragged fields
+def _arrays(named: Any) -> dict[str, np.ndarray]:
     return {name: _array(part.values) for name, part in named._asdict().items()}
 
 

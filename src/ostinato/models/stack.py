@@ -54,7 +54,7 @@ class Stack(nn.Module):
             steps = found[-1].output
         return found
 
-    def _given(self, state: State | None, number: int) -> Any:  # noqa: ANN401 - a pair or a tensor, as in torch.nn
+    def _given(self, state: State | None, number: int) -> Any:
         """The state of layer ``number``, as the layers of ``torch.nn`` take it: a pair for the LSTM, else a tensor."""
         if state is None:
             return None
