@@ -64,7 +64,7 @@ def layer_operator(
 
 
 @layer_operator.register_fake
-def _(input: Tensor, _lengths: Tensor | None, _reset: Tensor | None, state: list[Tensor], *_: Any) -> list[Tensor]:  # noqa: ANN401
+def _(input: Tensor, _lengths: Tensor | None, _reset: Tensor | None, state: list[Tensor], *_: Any) -> list[Tensor]:
     """The shapes."""
     output = input.new_empty(input.shape[0], input.shape[1], state[0].shape[1])
     return [output, *(torch.empty_like(part) for part in state)]
@@ -95,20 +95,20 @@ def backward_operator(
 
 
 @backward_operator.register_fake
-def _(_grads: list[Tensor], input: Tensor, *rest: Any) -> list[Tensor]:  # noqa: ANN401
+def _(_grads: list[Tensor], input: Tensor, *rest: Any) -> list[Tensor]:
     """The shapes."""
     _lengths, _reset, state, weights, _cell, _form = rest
     return [torch.empty_like(part) for part in (input, *state, *weights)]
 
 
-def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:  # noqa: ANN401, ARG001
+def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:  # noqa: ARG001
     """Keep the inputs for the backward."""
     input, lengths, reset, state, weights, ctx.cell, ctx.form = inputs
     ctx.parts = len(state)
     ctx.save_for_backward(lengths, reset, input, *state, *weights)
 
 
-def _backward(ctx: Any, grads: list[Tensor]) -> tuple[Any, ...]:  # noqa: ANN401
+def _backward(ctx: Any, grads: list[Tensor]) -> tuple[Any, ...]:
     """Hand over to the backward operator."""
     lengths, reset, input, *rest = ctx.saved_tensors
     state, weights = rest[: ctx.parts], rest[ctx.parts :]

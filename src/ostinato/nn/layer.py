@@ -42,7 +42,7 @@ class Layer(torch.nn.RNNBase):
     A subclass of ``torch.nn.RNNBase``, not of ``torch.nn.LSTM``: torch.compile refuses to look into the latter.
     """
 
-    def __init__(self, cell_name: str, mode: str, start: Start, **options: Any) -> None:  # noqa: ANN401
+    def __init__(self, cell_name: str, mode: str, start: Start, **options: Any) -> None:
         self.cell_name = cell_name
         self.start = start
         start.check(mode, bias=options["bias"])
@@ -132,7 +132,7 @@ class Layer(torch.nn.RNNBase):
         )
         return result._replace(state=ordered(result.state, form.rows.slots))
 
-    def _dense(self, kernel: Any, input: Tensor, hx: Hidden | None) -> tuple[Tensor, Hidden]:  # noqa: ANN401
+    def _dense(self, kernel: Any, input: Tensor, hx: Hidden | None) -> tuple[Tensor, Hidden]:
         """Equal lengths and nothing else asked: one call of PyTorch's kernel for the stack, as torch.nn does."""
         unbatched = input.dim() == 2
         dense = input.unsqueeze(1) if unbatched else input
