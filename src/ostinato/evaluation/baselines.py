@@ -16,10 +16,13 @@ from ostinato.evaluation.ground import Ground
 from ostinato.evaluation.kgram_model import kgram
 from ostinato.evaluation.ngrams import ngram_logistic
 from ostinato.evaluation.series import SERIES_BASELINES
+from ostinato.evaluation.words import RIVALS as NAMES
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.forecast import Forecast
 from ostinato.tasks.forecast_windows import WindowExamples
 from ostinato.training import OptimizerSettings, TrainingSettings
+
+__all__ = ["BASELINES", "NAMES", "baseline"]
 
 
 def _module(fit: Callable[[Ground], nn.Module]) -> Callable[[Ground], Outputs]:
@@ -52,18 +55,6 @@ BASELINES: Final[dict[str, Callable[[Ground], Outputs]]] = {
     **{name: _series(name) for name in SERIES_BASELINES},
 }
 """Name to what it says about the test part. A new baseline is one row; tasks name theirs in ``Task.baselines``."""
-
-NAMES: Final = {
-    "majority": "always the most frequent label",
-    "mean": "always the mean",
-    "feed_forward": "the feed-forward network",
-    "ngram_logistic": "n-gram logistic regression",
-    "kgram": "the k-gram",
-    "repeat_last": "repeating the last value",
-    "seasonal_naive": "repeating the last season",
-    "random_walk": "the random walk",
-}
-"""Baselines as they are called in a sentence."""
 
 
 def baseline(

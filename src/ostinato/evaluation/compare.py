@@ -9,10 +9,9 @@ from typing import Literal
 import numpy as np
 
 from ostinato.data.examples import Examples
-from ostinato.evaluation.baselines import NAMES
 from ostinato.evaluation.interval import Follow, paired_interval, widen
 from ostinato.evaluation.seeds import spread_of
-from ostinato.evaluation.words import amount, metric_name, said
+from ostinato.evaluation.words import RIVALS, amount, metric_name, said
 from ostinato.tasks.base import Outputs, Task
 
 Outcome = Literal["beats", "cannot be told apart from", "does not beat"]
@@ -159,7 +158,7 @@ def _result(task: Task, values: Sequence[float]) -> str:
 
 
 def _first(name: str, task: Task, values: Sequence[float], rivals: Mapping[str, float], best: Duel) -> str:
-    called = NAMES.get(best.name, best.name)
+    called = RIVALS.get(best.name, best.name)
     result, theirs = _result(task, values), amount(task.watch, rivals[best.name])
     if best.outcome == "beats":
         whom = called if len(rivals) == 1 else f"every baseline, the best of them being {called}"

@@ -30,14 +30,14 @@ State = tuple[Tensor, ...]
 
 
 class _Vectorizer(Protocol):
-    def fit_transform(self, texts: list[str]) -> Any: ...  # noqa: ANN401
-    def transform(self, texts: list[str]) -> Any: ...  # noqa: ANN401
+    def fit_transform(self, texts: list[str]) -> Any: ...
+    def transform(self, texts: list[str]) -> Any: ...
 
 
 class _Regression(Protocol):
     classes_: np.ndarray
 
-    def predict_proba(self, features: Any) -> np.ndarray: ...  # noqa: ANN401
+    def predict_proba(self, features: Any) -> np.ndarray: ...
 
 
 def letters(inputs: Ragged) -> list[str]:
@@ -90,7 +90,7 @@ class Grams:
         """The features ``(B, F)``; n-grams never seen are left out."""
         return self._join(self.vectorizer.transform(letters(inputs)), inputs, static)
 
-    def _join(self, grams: Any, inputs: Ragged, static: Tensor | None) -> sparse.csr_matrix:  # noqa: ANN401
+    def _join(self, grams: Any, inputs: Ragged, static: Tensor | None) -> sparse.csr_matrix:
         parts = [grams]
         if self.places:
             parts.append(self._at_places(inputs))

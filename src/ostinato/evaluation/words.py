@@ -34,6 +34,23 @@ SHARES: Final = frozenset({"accuracy", "macro_f1", "span_f1", "error", "coverage
 HIGHER: Final = frozenset({"accuracy", "macro_f1", "span_f1", "bleu"})
 """Metrics of which more is better; ``coverage`` should be near its level, of all others less is better."""
 
+RIVALS: Final = {
+    "majority": "always the most frequent label",
+    "mean": "always the mean",
+    "feed_forward": "the feed-forward network",
+    "ngram_logistic": "n-gram logistic regression",
+    "kgram": "the k-gram",
+    "repeat_last": "repeating the last value",
+    "seasonal_naive": "repeating the last season",
+    "random_walk": "the random walk",
+}
+"""Baselines as they are called in a sentence."""
+
+
+def rival_name(key: str) -> str:
+    """A baseline as it is called in a table: ``feed-forward network`` for ``feed_forward``; an unknown key as it is."""
+    return RIVALS.get(key, key.replace("_", " ")).removeprefix("the ")
+
 
 def metric_name(key: str) -> str:
     """``macro-F1`` for ``macro_f1``; an unknown key as it is."""

@@ -15,6 +15,7 @@ from ostinato.plots.style import (
     legend,
     log_scale,
     panel,
+    short,
     stacked,
     to_svg,
     whole_numbers,
@@ -70,7 +71,7 @@ def losses(
     for number, (name, values) in enumerate(series.items()):
         _line(axes, values, COLOURS[number % len(COLOURS)], name, number)
     if level is not None:
-        axes.axhline(level, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), label=note or None)
+        axes.axhline(level, color=INK, linewidth=0.9, linestyle=(0, (4, 3)), label=short(note, 60) or None)
     everything = [value for values in series.values() for value in values]
     if _spans_decades(everything):
         log_scale(axes)
@@ -88,7 +89,13 @@ def _line(axes: Axes, values: Sequence[float], colour: str, name: str, number: i
     numbers = np.arange(1, len(values) + 1)
     marker = MARKERS[number % len(MARKERS)] if len(values) <= 40 else ""
     axes.plot(
-        numbers, np.asarray(values, dtype=float), color=colour, marker=marker, markersize=4, linewidth=1.6, label=name
+        numbers,
+        np.asarray(values, dtype=float),
+        color=colour,
+        marker=marker,
+        markersize=4,
+        linewidth=1.6,
+        label=short(name),
     )
 
 

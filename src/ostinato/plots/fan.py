@@ -50,7 +50,13 @@ def forecast_fan(
     mark = "o" if len(future) == 1 else ""
     for rival, values in (rivals or {}).items():
         axes.plot(
-            future, np.asarray(values), color=RIVAL, linewidth=1.2, linestyle=(0, (2, 2)), marker=mark, label=rival
+            future,
+            np.asarray(values),
+            color=RIVAL,
+            linewidth=1.2,
+            linestyle=(0, (2, 2)),
+            marker=mark,
+            label=short(rival),
         )
     if len(truth):
         axes.plot(future, np.asarray(truth, dtype=float), color=INK, linewidth=1.4, marker=mark, label="what happened")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from html import escape
 from typing import Any, Final, ParamSpec
+from unicodedata import category
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -116,8 +117,8 @@ def plain(value: float) -> str:
 
 
 def short(label: object, letters: int = SHORTEST) -> str:
-    """A label on one line, cut where it is too long; control characters become a dot."""
-    text = "".join(letter if letter.isprintable() else "·" for letter in str(label))
+    """A label on one line, cut where it is too long; what XML or a line cannot hold becomes a dot."""
+    text = "".join("·" if category(letter) in {"Cc", "Cs", "Zl", "Zp"} else letter for letter in str(label))
     return text if len(text) <= letters else text[: letters - 1] + "…"
 
 
@@ -145,6 +146,7 @@ def to_svg(figure: Figure, title: str) -> str:
     text = text.replace(INK, "currentColor")
     text = re.sub(rf"stroke: {FAINT}", "stroke: currentColor; stroke-opacity: 0.16", text)
     text = text.replace("'DejaVu Sans'", "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif")
+    title = short(title, 200)
     head = f'<svg role="img" aria-label="{escape(title, quote=True)}"'
     return text.replace("<svg", head, 1).replace(">", f"><title>{escape(title)}</title>", 1).strip() + "\n"
 

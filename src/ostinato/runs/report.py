@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Literal
+from unicodedata import category
 
-from ostinato.evaluation.words import HIGHER, SHARES, amount, metric_name
+from ostinato.evaluation.words import HIGHER, SHARES, amount, metric_name, rival_name
 from ostinato.runs.report_style import STYLE
 
 Tone = Literal["good", "open", "bad"]
@@ -113,7 +114,7 @@ def report(facts: Report) -> str:
         *(_section(picture.title, _picture(picture)) for picture in facts.pictures),
         _section("What the model writes", "".join(map(_sample, facts.samples))),
         *(_section(sheet.title, _sheet(sheet)) for sheet in facts.sheets),
-        _section("Model", f"<p class='model'>{escape(facts.model)}</p>" if facts.model else ""),
+        _section("Model", f"<p class='model'>{_text(facts.model)}</p>" if facts.model else ""),
         _section("Recipe", _recipe(facts.recipe)),
         _section("Environment", _pairs(facts.environment)),
     ]
@@ -122,15 +123,16 @@ def report(facts: Report) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
         'img-src data:">\n<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(_visible(facts.title))}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{_text(facts.title)}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
         f"{''.join(body)}</main>\n<footer>Made by Ostinato. This page is one file and needs no network.</footer>\n"
         "</body>\n</html>\n"
     )
 
 
 def _visible(text: str) -> str:
-    """Without the characters that HTML does not allow at all (controls, lone surrogates)."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    """Without what HTML does not allow at all: controls and lone surrogates."""
+    allowed = (c if c in "\n\t" or category(c) not in {"Cc", "Cs"} else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(allowed)
 
 
 def _text(value: object) -> str:
@@ -197,7 +199,7 @@ def _results(results: Results | None) -> str:
         return ""
     keys = sorted(results.model, key=lambda key: key != results.watch)
     rows = [(results.name, results.model, True)]
-    rows += [(name.replace("_", " "), values, False) for name, values in results.baselines.items()]
+    rows += [(rival_name(name), values, False) for name, values in results.baselines.items()]
     best = {key: _best([values.get(key, math.nan) for _, values, _ in rows], key in results.higher) for key in keys}
     head = "".join(f"<th class='number'>{_head(key, results)}</th>" for key in keys)
     lines = []

@@ -1,0 +1,128 @@
+"""Pictures: well-formed, the same twice, safe with hostile text, and with what they must show in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from ostinato import plots
+from ostinato.plots.style import plain, short
+
+HOSTILE = ["<script>alert(1)</script>", "$\\frac{1}{$", '日本 & "quotes"', "line\nbreak\x00\ud800", "", "a" * 200]
+
+PICTURES: dict[str, Callable[[], str]] = {
+    "curves": lambda: plots.learning_curves([1.0, 0.5, 0.2], [1.1, 0.7, 0.6], best=2, metric=[0.5, 0.6, 0.7]),
+    "one epoch": lambda: plots.learning_curves([0.5], best=1),
+    "no epoch": lambda: plots.learning_curves([]),
+    "diverged": lambda: plots.learning_curves([1.0, float("nan"), float("inf")], [0.5, 0.4, 0.3]),
+    "losses": lambda: plots.losses({HOSTILE[0]: [1.0, 0.001], HOSTILE[1]: [1.0, 0.9]}, level=0.2, note=HOSTILE[2]),
+    "matrix": lambda: plots.confusion(np.diag([5, 0, 2, 3, 1, 12_345]) + 1, HOSTILE),
+    "pairs": lambda: plots.confusion(np.eye(30, dtype=int) + np.eye(30, k=1, dtype=int), (HOSTILE * 5)),
+    "perfect": lambda: plots.confusion(np.eye(30, dtype=int), [str(n) for n in range(30)]),
+    "fan": lambda: plots.forecast_fan(
+        [1.0, np.nan, 2.0], np.array([[1.0, 2.0, 3.0]] * 4), [0.1, 0.5, 0.9], [2.0] * 4, name=HOSTILE[0],
+        rivals={HOSTILE[1]: [2.0] * 4},
+    ),
+    "one step": lambda: plots.forecast_fan([], np.array([[1.0]]), [0.5], [1.5]),
+    "memory": lambda: plots.memory(range(50), 0.9 ** np.arange(50), half=6, reach=28),
+    "both ways": lambda: plots.memory(range(-3, 4), np.ones(7) / 7, half=1, reach=3),
+    "no memory": lambda: plots.memory([0], [0.0]),
+    "bars": lambda: plots.baselines(
+        {"LSTM": (0.9, 0.88, 0.92)}, {HOSTILE[0]: (0.5, np.nan, np.nan), "b": (np.nan, 0, 0)}, label="accuracy",
+        higher_is_better=True,
+    ),
+    "close": lambda: plots.baselines(
+        {"GRU": (1.02, 1, 1.04)}, {"a": (1.01, 1, 1.02)}, label="MASE", higher_is_better=False
+    ),
+    "gates": lambda: plots.gates(
+        {"input": np.random.default_rng(0).random((6, 9)), HOSTILE[1]: -np.ones((6, 3))}, HOSTILE
+    ),
+    "gates without symbols": lambda: plots.gates({"f": np.zeros((200, 100))}),
+    "gates of letters": lambda: plots.gates({"f": np.full((3, 2), 0.5)}, ["a", " ", "$"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_every_picture_is_one_well_formed_svg_and_the_same_twice(name: str) -> None:
+    before = dict(mpl.rcParams)
+    svg = PICTURES[name]()
+    assert dict(mpl.rcParams) == before, "drawing must leave matplotlib's settings alone"
+    assert svg == PICTURES[name]()
+    root = ElementTree.fromstring(svg)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.get("role") == "img"
+    assert root.get("aria-label")
+    assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
+    assert "<script" not in svg
+    assert "mathdefault" not in svg
+    links = {value for node in root.iter() for key, value in node.attrib.items() if key.endswith("href")}
+    assert all(link.startswith(("#", "data:image/png")) for link in links)
+
+
+def texts(svg: str) -> list[str]:
+    return ["".join(node.itertext()) for node in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_hostile_settings_of_the_program_around_change_nothing() -> None:
+    svg = PICTURES["losses"]()
+    with mpl.rc_context({"font.size": 30, "axes.grid": False, "lines.linewidth": 9, "svg.fonttype": "path"}):
+        assert PICTURES["losses"]() == svg
+
+
+def test_pictures_follow_the_pages_colour() -> None:
+    svg = PICTURES["curves"]()
+    assert "currentColor" in svg
+    assert "#26292e" not in svg
+    assert re.search(r"<svg[^>]*viewBox", svg)
+
+
+def test_the_numbers_that_matter_are_written_in_the_picture() -> None:
+    assert {"truth", "answer", "7", "12k"} <= set(texts(plots.confusion(np.array([[7, 0], [0, 12_345]]), ["a", "b"])))
+    listed = texts(
+        plots.confusion(np.eye(25, dtype=int) * 3 + np.eye(25, k=1, dtype=int), [f"L{n}" for n in range(25)])
+    )
+    assert "L0 → L1" in listed
+    assert "1 (25%)" in listed
+    assert {"50 %", "95 %", "steps before the answer"} <= set(texts(PICTURES["memory"]()))
+    assert "steps before the answer (negative: after it)" in texts(PICTURES["both ways"]())
+    bars = texts(PICTURES["bars"]())
+    assert {"LSTM", "0.9", "0.5", "accuracy (more is better)"} <= set(bars)
+    assert {"80% of cases", "what happened", "forecast", "history"} <= set(texts(PICTURES["fan"]()))
+    assert "weights kept" in texts(PICTURES["curves"]())
+    assert "0.01" in texts(plots.losses({"a": [1.0, 0.001]}))
+    assert "␣" in texts(PICTURES["gates of letters"]())
+
+
+def test_wrong_arrays_are_refused() -> None:
+    with pytest.raises(ValueError, match="2 labels"):
+        plots.confusion(np.zeros((3, 3)), ["a", "b"])
+    with pytest.raises(ValueError, match="quantiles must be"):
+        plots.forecast_fan([], np.zeros((4, 2)), [0.5])
+    with pytest.raises(ValueError, match="2 lags"):
+        plots.memory([0, 1], [1.0])
+    with pytest.raises(ValueError, match="no finite value"):
+        plots.baselines({"a": (np.nan, 0, 0)}, {}, label="x", higher_is_better=True)
+    with pytest.raises(ValueError, match="not empty"):
+        plots.gates({})
+    with pytest.raises(ValueError, match="differ"):
+        plots.gates({"a": np.zeros((3, 2)), "b": np.zeros((4, 2))})
+    with pytest.raises(ValueError, match="differ"):
+        plots.gates({"a": np.zeros((3, 2))}, ["x"])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.01, "0.01"), (1000, "1,000"), (250_000, "250,000"), (1e-5, "10⁻⁵"), (2e7, "2·10⁷"), (-1e9, "-1·10⁹")],
+)
+def test_plain_numbers(value: float, text: str) -> None:
+    assert plain(value) == text
+
+
+def test_short_labels() -> None:
+    assert short("abcdef", 4) == "abc…"
+    assert short("a\nb\x00") == "a·b·"
