@@ -125,6 +125,9 @@ def test_known_covariates_must_reach_the_end():
     other = roll_out(model, task, table_of(changed), 10, paths=5)
     assert not np.allclose(other["forecast"], found["forecast"])
     assert np.array_equal(other["forecast"][:, :8], found["forecast"][:, :8])
+    short = roll_out(model, task, table_of(history[:62]), 2)
+    assert short["forecast"] == pytest.approx(found["forecast"][:, :2], abs=1e-5)
+    assert len(task.frame(short, table_of(history[:62]))) == 2
     with pytest.raises(DataError, match="2 of the 12 steps to forecast lack c2"):
         roll_out(model, task, table_of(history), 12)
 

@@ -153,8 +153,10 @@ def test_a_forecast_needs_what_is_known_ahead():
     assert float(examples.take(torch.tensor([0])).known[0, -1, 0]) == pytest.approx(
         (41 - task.covariates.mean[0]) / task.covariates.deviation[0], rel=1e-5
     )
-    with pytest.raises(DataError, match="1 of the 2 steps to forecast lack c2, which the model must know ahead"):
-        task.examples(table_of(history[:41]))
+    with pytest.raises(
+        DataError, match=r"series 'S1': 1 of the 2 steps to forecast lack what the model must know ahead"
+    ):
+        task.examples(table_of(history[:41])).take(torch.tensor([0]))
     with pytest.raises(DataError, match="known ahead, but no value is there"):
         Forecast.fit(table_of(np.stack([wave(42), np.full(42, np.nan)], axis=1)), DataSettings(), settings)
 

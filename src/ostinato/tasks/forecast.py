@@ -169,7 +169,7 @@ class Forecast(Task):
         """The windows of a table, series by series, channel by channel, by time; see the class on what a table means.
 
         Raises:
-            DataError: a series holds no value, or what is known ahead does not reach to the end of the horizon.
+            DataError: a series holds no value.
         """
         return self.windows(self.series(table), table)
 

@@ -56,29 +56,21 @@ class Covariates:
         return (*self.known, *(words[c] for c in self.cycles))
 
     def of(self, series: Series, horizon: int) -> np.ndarray:
-        """``(T + horizon, K)`` of one series.
+        """``(T + horizon, K)`` of one series; NaN where a step is to be forecast and a column known ahead is not there.
 
         Raises:
-            DataError: the calendar is wanted and there are no times; or, where the steps after the series are forecast,
-                a value of a column known ahead is not there.
+            DataError: the calendar is wanted and there are no times.
         """
         total = len(series) + horizon
-        return np.concatenate([self._columns(series, total, horizon), self._calendar(series, total)], axis=1)
+        return np.concatenate([self._columns(series, total), self._calendar(series, total)], axis=1)
 
-    def _columns(self, series: Series, total: int, horizon: int) -> np.ndarray:
-        values = series.known
-        if self.known and series.start is None:
-            needed = values[series.ends : series.ends + horizon]
-            short = horizon - int(np.isfinite(needed).all(axis=1).sum())
-            if short:
-                raise DataError(
-                    f"series '{series.name}': {short} of the {horizon} steps to forecast lack {', '.join(self.known)}, "
-                    "which the model must know ahead; add rows with these values and no target"
-                )
-        values = fill_forward(values)
-        last = values[-1:] if len(values) else np.zeros((1, values.shape[1]))
-        values = np.concatenate([values, np.repeat(last, total - len(values), axis=0)])
-        scaled: np.ndarray = (values - np.array(self.mean)) / np.array(self.deviation)
+    def _columns(self, series: Series, total: int) -> np.ndarray:
+        """Filled forward as far as the series was observed; what it must know to be forecast is known or NaN."""
+        values = np.concatenate([series.known, np.full((total - len(series), len(self.known)), np.nan)])
+        filled = fill_forward(values)
+        if series.start is None:
+            filled[series.ends :] = values[series.ends :]
+        scaled: np.ndarray = (filled - np.array(self.mean)) / np.array(self.deviation)
         return scaled
 
     def _calendar(self, series: Series, total: int) -> np.ndarray:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ostinato.data.examples import Batch
+from ostinato.errors import DataError
 from ostinato.sequences import Ragged
 from ostinato.tasks.forecast_series import Series, fill_forward
 
@@ -61,7 +62,11 @@ class WindowExamples:
         return len(self.origin)
 
     def take(self, index: Tensor) -> WindowBatch:
-        """The windows ``index`` ``(B,)``."""
+        """The windows ``index`` ``(B,)``.
+
+        Raises:
+            DataError: a step to forecast lacks a value that must be known ahead.
+        """
         rows = index.numpy()
         series, channel, origin = self.series[rows], self.channel[rows], self.origin[rows]
         panel = self.panel
@@ -124,7 +129,15 @@ class WindowExamples:
             return None
         steps = origin[:, None] + np.arange(-self.look_back, self.horizon)
         places = self.panel.known_offsets[series][:, None] + np.maximum(steps, 0)
-        return torch.from_numpy(known[places] * (steps >= 0)[..., None].astype(np.float32))
+        taken = np.where((steps >= 0)[..., None], known[places], np.float32(0))
+        lacking: np.ndarray = np.isnan(taken).any(axis=2).sum(axis=1)
+        if lacking.any():
+            row = int(lacking.argmax())
+            raise DataError(
+                f"series '{self.panel.names[series[row]]}': {lacking[row]} of the {self.horizon} steps to forecast lack "
+                "what the model must know ahead (task.known); add rows with these values and no target"
+            )
+        return torch.from_numpy(taken)
 
 
 @dataclass(frozen=True)
