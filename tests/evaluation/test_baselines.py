@@ -273,8 +273,10 @@ def test_a_forecasters_network_and_a_taggers_with_a_window() -> None:
     values = np.sin(np.arange(120) / 6 * np.pi)[:, None]
     whole = table(series=(Kind.SERIES, [values]))
     forecast = Forecast.fit(whole, DataSettings(), TaskSettings(name="forecast", horizon=3, season=12))
-    outputs = baseline("feed_forward", forecast, whole, whole, whole, training=TRAINING)
-    assert outputs["forecast"].shape == (1, 3)
+    parts = Forecast.divide(whole, DataSettings(), TaskSettings(name="forecast", horizon=3, season=12), 0)
+    assert parts.test is not None
+    found = baseline("feed_forward", forecast, parts.train, parts.valid, parts.test, training=TRAINING)
+    assert found["forecast"].shape == (len(forecast.examples(parts.test)), 3)
     parts = thirds(tagged(30))
     tag = Tag.fit(parts[0], DataSettings(target="tags"), TaskSettings())
     windowed = TrainingSettings(epochs=2, window=4, burn_in=1)

@@ -74,7 +74,7 @@ def test_a_tie_is_no_victory() -> None:
     assert verdict.outcome == "cannot be told apart from"
     low, high = verdict.interval
     assert low < 0 < high
-    assert "cannot be told apart from always the most frequent label" in verdict.text
+    assert "cannot be told apart from always answering the most frequent label" in verdict.text
     assert "No use of its memory can be shown" in verdict.text
 
 

@@ -109,7 +109,7 @@ def test_the_best_is_bold_and_the_spread_is_told() -> None:
     assert "50.1 %" in strong, "a baseline that is better is bold, too"
     assert "0.4500" in strong
     assert "80.0 %" not in strong, "a coverage has no best"
-    assert "always the most frequent label" in page.all("th")
+    assert "always answering the most frequent label" in page.all("th")
     assert "–" in page.all("td")
     assert any("over 5 seeds" in text for text in page.all("p"))
     assert {"12,345", "−1", "0.998", "True"} <= set(page.all("td"))
@@ -140,6 +140,11 @@ def test_what_is_empty_is_left_out() -> None:
 def test_scripts_of_the_world_and_joined_emoji_stay_as_they_are() -> None:
     text = "日本\u3000語, 5\u00a0%, \U0001f469\u200d\U0001f52c"
     assert Page(report(Report(text, "v"))).all("h1") == [text]
+
+
+def test_a_column_of_numbers_has_its_name_flush_right_too() -> None:
+    page = Page(report(Report("t", "v", sheets=[Sheet("s", ["word", "count"], [["a", 1], ["b", None]])])))
+    assert [attributes.get("class") for name, attributes in page.tags if name == "th"] == [None, "number"]
 
 
 def test_the_same_facts_give_the_same_page() -> None:

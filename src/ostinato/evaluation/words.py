@@ -35,8 +35,8 @@ HIGHER: Final = frozenset({"accuracy", "macro_f1", "span_f1", "bleu"})
 """Metrics of which more is better; ``coverage`` should be near its level, of all others less is better."""
 
 RIVALS: Final = {
-    "majority": "always the most frequent label",
-    "mean": "always the mean",
+    "majority": "always answering the most frequent label",
+    "mean": "always answering the mean",
     "feed_forward": "the feed-forward network",
     "ngram_logistic": "n-gram logistic regression",
     "kgram": "the k-gram",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Literal
+from typing import Literal, TypeGuard
 from unicodedata import category
 
 from ostinato.evaluation.words import HIGHER, SHARES, amount, metric_name, rival_name
@@ -180,15 +180,21 @@ def _recipe(recipe: str) -> str:
 
 
 def _sheet(sheet: Sheet) -> str:
-    head = "".join(f"<th>{_text(name)}</th>" for name in sheet.columns)
+    numeric = [all(value is None or _is_number(value) for value in column) for column in zip(*sheet.rows, strict=True)]
+    classes = [" class='number'" if number else "" for number in numeric]
+    head = "".join(f"<th{kind}>{_text(name)}</th>" for kind, name in zip(classes, sheet.columns, strict=False))
     rows = "".join(f"<tr>{''.join(map(_cell, row))}</tr>\n" for row in sheet.rows)
     caption = f"<p class='caption'>{_text(sheet.caption)}</p>" if sheet.caption else ""
     table = f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>"
     return f"<div class='wide'>{table}</div>{caption}" if rows else ""
 
 
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _cell(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not _is_number(value):
         return f"<td>{_text('' if value is None else value)}</td>"
     text = f"{value:,}" if isinstance(value, int) else "–" if math.isnan(value) else f"{value:,.4g}"
     return f"<td class='number'>{text.replace('-', '−')}</td>"
