@@ -108,7 +108,8 @@ def _describe(seen: Inspected) -> None:
         typer.echo(f"\nlayer {layer.layer}, {layer.direction} (means of the gates, sizes of the states)")
         summary = layer.summary()
         lines = [
-            [repr(step)[1:-1], *(f"{value[place]:.2f}" for value in summary.values())] for place, step in _named(seen)
+            [repr(step)[1:-1], *(f"{value[place]:.2f}" for value in summary.values())]
+            for place, step in enumerate(seen.steps)
         ]
         grid([["step", *summary], *lines])
 

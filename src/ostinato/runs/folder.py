@@ -33,7 +33,8 @@ class RunFolder:
         self.report = self.path / "report.html"
         self.log = self.path / "log.jsonl"
         self.checkpoints = self.path / "checkpoints"
-        self.begun = self.checkpoints / "begun.json"
+        self.stages = self.checkpoints / "stages"  # apart from what the trainer keeps and clears away
+        self.begun = self.stages / "begun.json"
 
     @classmethod
     def create(cls, path: str | Path | None, data: str | Path = "data") -> Self:

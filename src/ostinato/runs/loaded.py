@@ -10,7 +10,7 @@ import polars as pl
 import torch
 
 from ostinato.data.examples import Batch, Examples
-from ostinato.data.table import Column, Table
+from ostinato.data.table import Table
 from ostinato.decoding import Sampling, samples
 from ostinato.errors import DataError, UsageError, nearest
 from ostinato.evaluation.memory import MemoryProfile, memory_profile
@@ -18,7 +18,7 @@ from ostinato.models.inspect import Inspection, inspect
 from ostinato.runs import model_folder
 from ostinato.runs.folder import RunFolder
 from ostinato.runs.model_folder import Stored
-from ostinato.runs.reading import Source, named_as, read_like
+from ostinato.runs.reading import Source, beside, named_as, read_like
 from ostinato.runs.recipe import Recipe
 from ostinato.tasks import Forecast, Language, Task
 from ostinato.training import predict
@@ -88,7 +88,7 @@ class LoadedModel:
             return self.forecast(source)
         table = self.read(source)
         frame = self.task.frame(predict(self.model, self.task, self.task.examples(table)), table)
-        return _beside(table, frame, self.recipe.data.target)
+        return beside(table, frame, self.recipe.data.target)
 
     def evaluate(self, source: Source) -> dict[str, float]:
         """The metrics on rows whose target is known; a forecast: over the last ``data.test`` of each series.
@@ -252,19 +252,6 @@ def load(folder: str | Path, *, device: str = "auto") -> LoadedModel:
     inner = run.model if (run.model / model_folder.CONFIG).is_file() or run.recipe.is_file() else run.path
     files = vars(Recipe.load(run.recipe).files) if run.recipe.is_file() else {}
     return LoadedModel(model_folder.read(inner), files, device)
-
-
-def _beside(table: Table, frame: pl.DataFrame, target: str) -> pl.DataFrame:
-    """The frame with what names a row before it, where it has a row an example."""
-    if frame.height != len(table) or "row" in frame.columns:
-        return frame
-    named = [c for c in table if c.kind in {"id", "text", "dna"} and c.name != target and c.name not in frame.columns]
-    columns = [pl.Series(column.name, _as_text(column), dtype=pl.String) for column in named]
-    return pl.DataFrame([*columns, *frame.get_columns()])
-
-
-def _as_text(column: Column) -> list[str]:
-    return [str(value) for value in column.values]
 
 
 def _step_names(task: Task, table: Table, row: int, count: int) -> tuple[str, ...]:

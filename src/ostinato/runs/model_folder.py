@@ -16,7 +16,6 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-import ostinato
 from ostinato.data.spec import Spec
 from ostinato.data.table import Table
 from ostinato.errors import ModelFolderError, OstinatoError, UsageError, nearest
@@ -26,6 +25,7 @@ from ostinato.runs.reading import layout_of
 from ostinato.runs.recipe import Recipe
 from ostinato.tasks import TASKS, Task
 from ostinato.training.atomic import sync_folder, write_atomically
+from ostinato.version import __version__
 
 FORMAT_VERSION = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -85,7 +85,7 @@ def save(model: nn.Module, task: Task, recipe: Recipe, table: Table, folder: str
         "fitted": task.to_config(),
         "weights": {"file": WEIGHTS, "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()},
         "versions": {
-            "ostinato": ostinato.__version__,
+            "ostinato": __version__,
             "torch": torch.__version__,
             "safetensors": safetensors.__version__,
             "python": platform.python_version(),
@@ -170,7 +170,7 @@ def _config(folder: Path) -> dict[str, Any]:
     if version > FORMAT_VERSION:
         raise ModelFolderError(
             f"{path}: format {version} is newer than {FORMAT_VERSION}, the newest that ostinato "
-            f"{ostinato.__version__} knows: update ostinato"
+            f"{__version__} knows: update ostinato"
         )
     if config.get("sha256") != _digest(config):
         raise ModelFolderError(f"{path}: was altered: its checksum is not its own. {_MEND}")

@@ -9,15 +9,16 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import ostinato
 from ostinato.errors import DataError, OstinatoError, UsageError
 from ostinato.models import describe
-from ostinato.runs import result
 from ostinato.runs.folder import RunFolder, occupied
 from ostinato.runs.learn import learn, new_model
 from ostinato.runs.prepare import Prepared, digests, prepare
 from ostinato.runs.recipe import GROUPS, Chosen, Recipe, find, load_settings
+from ostinato.runs.record import record
 from ostinato.runs.reporter import Reporter, Understood
+from ostinato.runs.result import assess
+from ostinato.version import __version__
 
 if TYPE_CHECKING:
     from ostinato.runs.loaded import LoadedModel
@@ -93,7 +94,7 @@ def train(
     described = describe(new_model(prepared, prepared.recipe.training.seed))  # wrong settings show before a folder is
     folder = RunFolder.create(out, data)
     try:
-        folder.write_json(folder.begun, {"ostinato": ostinato.__version__, "data": digests(prepared.recipe)})
+        folder.write_json(folder.begun, {"ostinato": __version__, "data": digests(prepared.recipe)})
         prepared.recipe.save(folder.recipe)
     except (OSError, OstinatoError) as error:
         _take_away(folder)
@@ -137,9 +138,9 @@ def _run(prepared: Prepared, described: str, folder: RunFolder, reporter: Report
         )
     )
     learned = learn(prepared, folder, reporter)
-    found = result.assess(prepared, learned, folder, reporter)
+    found = assess(prepared, learned, folder, reporter)
     reporter.on_stage("writing the report")
-    metrics = result.write(prepared, learned, found, folder, perf_counter() - start)
+    metrics = record(prepared, learned, found, folder, perf_counter() - start)
     return Run(folder, folder.read_json(folder.metrics) if metrics else {}, prepared.notes)
 
 

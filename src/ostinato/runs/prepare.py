@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ostinato.data import read
 from ostinato.data.examples import Examples
 from ostinato.data.settings import DataSettings
@@ -16,7 +18,7 @@ from ostinato.data.table import Table
 from ostinato.errors import DataError, UsageError, nearest
 from ostinato.runs.reading import layout_of, read_like
 from ostinato.runs.recipe import Recipe
-from ostinato.tasks import TASKS, Task, infer
+from ostinato.tasks import TASKS, Forecast, Task, infer
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,10 @@ def prepare(chosen: Mapping[str, Any]) -> Prepared:
     recipe, reason = _resolve(table, asked, chosen)
     valid, test = (_beside(path, recipe.data, table) for path in (recipe.files.valid, recipe.files.test))
     kind = TASKS[recipe.task.name]
+    if recipe.data.rows and kind is not Forecast:  # a forecast cuts the steps of each series
+        table = table.take(np.arange(min(recipe.data.rows, len(table))))
+    if recipe.training.seeds < 1:
+        raise UsageError(f"training.seeds is {recipe.training.seeds}; it must be 1 or more")
     division = kind.divide(table, recipe.data, recipe.task, recipe.training.seed, valid, test)
     for name, part in (("training", division.train), ("test", division.test)):
         if not len(part):
@@ -89,7 +95,7 @@ def check_files(recipe: Recipe) -> None:
 
 
 def read_first(path: str, data: DataSettings) -> Table:
-    """The main file, of whose rows only the first ``data.rows`` count (a series: of its steps)."""
+    """The main file; the columns that settings name must be there, or be channels of its series."""
     table = read(path, data)
     for name, role in ((data.target, "target"), (data.id, "id"), *((name, "input") for name in data.inputs)):
         known = [*table.columns, *(channel for column in table for channel in column.channels)]

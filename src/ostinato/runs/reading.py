@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+import polars as pl
+
 from ostinato.data import from_rows, read
 from ostinato.data.frames import SEQUENCE
 from ostinato.data.layouts import Layout
 from ostinato.data.settings import DataSettings
-from ostinato.data.table import SEQUENCE_KINDS, Kind, Table
+from ostinato.data.table import SEQUENCE_KINDS, Column, Kind, Table
 
 Source = Any
 """A path, or what :func:`ostinato.data.from_rows` takes: a list of sequences, an array, a data frame."""
@@ -71,3 +73,16 @@ def _read(source: Source, data: DataSettings, layout: Layout) -> Table:
     if isinstance(source, str | Path):
         return read(source, data, layout)
     return from_rows(source, None, data, layout=layout)
+
+
+def beside(table: Table, frame: pl.DataFrame, target: str) -> pl.DataFrame:
+    """The frame with what names a row before it, where it has a row an example."""
+    if frame.height != len(table) or "row" in frame.columns:
+        return frame
+    named = [c for c in table if c.kind in {"id", "text", "dna"} and c.name != target and c.name not in frame.columns]
+    columns = [pl.Series(column.name, _as_text(column), dtype=pl.String) for column in named]
+    return pl.DataFrame([*columns, *frame.get_columns()])
+
+
+def _as_text(column: Column) -> list[str]:
+    return [str(value) for value in column.values]

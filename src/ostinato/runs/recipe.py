@@ -117,10 +117,12 @@ def find(key: str) -> tuple[str, str]:
     group, _, name = key.partition(".")
     if not name and (homes := [known for known in keys() if known.split(".", 1)[1] == key]):
         raise UsageError(f"no recipe key '{key}'. Did you mean '{homes[0]}'?")
-    known = [one for one in keys() if one.startswith(f"{group}.")] if group in GROUPS and name else keys()
-    hint = nearest(key, known)
-    if hint.startswith(" Known") and known == keys():
-        hint = f" A key is written group.name; groups are {', '.join(GROUPS)}."
+    if group in GROUPS and name:
+        hint = nearest(name, [one.name for one in fields(GROUPS[group])]).replace("mean '", f"mean '{group}.")
+    else:
+        hint = nearest(key, keys())
+        if hint.startswith(" Known"):
+            hint = f" A key is written group.name; groups are {', '.join(GROUPS)}."
     raise UsageError(f"no recipe key '{key}'.{hint}")
 
 

@@ -22,7 +22,7 @@ def rivals(prepared: Prepared, folder: RunFolder, reporter: Reporter) -> dict[st
     """The outputs of each of the task's baselines, on the same split as the model's."""
     found: dict[str, Outputs] = {}
     for name in prepared.task.baselines:
-        kept = folder.checkpoints / f"baseline-{name}.safetensors"
+        kept = folder.stages / f"baseline-{name}.safetensors"
         outputs = _kept(kept)
         if outputs is None:
             reporter.on_stage(f"baseline {name}")
