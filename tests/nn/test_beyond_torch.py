@@ -383,6 +383,16 @@ def test_compiled_whole(kind: str) -> None:
     torch.testing.assert_close(compiled(single, reset=flags[0])[0], layer(single, reset=flags[0])[0], atol=1e-6, rtol=0)
 
 
+def test_compiled_dropout_and_learned_state() -> None:
+    """All of the first layer's output dropped: what is left is the upper layer without input."""
+    torch.compiler.reset()
+    layer = nn.GRU(3, 4, num_layers=2, dropout=1.0, learned_state=True)
+    torch.nn.init.normal_(layer.h_0)
+    compiled = torch.compile(copy.deepcopy(layer), fullgraph=True, backend="aot_eager")
+    flags, x = torch.zeros(5, 2, dtype=torch.bool), torch.randn(5, 2, 3)
+    torch.testing.assert_close(compiled(x)[0], layer(x, reset=flags)[0], atol=1e-6, rtol=0)
+
+
 def test_exported() -> None:
     layer = nn.GRU(3, 4, num_layers=2).eval()
     x = torch.randn(6, 2, 3)
@@ -398,7 +408,7 @@ def test_operator_is_well_made() -> None:
     layer = nn.LSTM(3, 4)
     state = [torch.randn(2, 4, requires_grad=True) for _ in range(2)]
     weights = list(layer.parameters())
-    arguments = (torch.randn(5, 2, 3, requires_grad=True), torch.tensor([5, 2]), None, state, weights, "lstm")
+    arguments = (torch.randn(5, 2, 3, requires_grad=True), torch.tensor([5, 2]), None, [*state, *weights], "lstm")
     torch.library.opcheck(layer_operator, (*arguments, [True, False, True]))
 
 

@@ -27,8 +27,7 @@ def layer_operator(
     input: Tensor,
     lengths: Tensor | None,
     reset: Tensor | None,
-    state: list[Tensor],
-    weights: list[Tensor],
+    parts: list[Tensor],
     cell: str,
     form: list[bool],
 ) -> list[Tensor]:
@@ -38,8 +37,7 @@ def layer_operator(
         input: ``(T, B, I)``.
         lengths: ``(B,)`` or None.
         reset: ``(T, B)`` bool or None: where an episode begins.
-        state: the parts of the initial state, each ``(B, ·)``.
-        weights: as in :class:`~ostinato.cells.Weights`, those that there are.
+        parts: those of the initial state, each ``(B, ·)``, then those of ``Weights`` that there are.
         cell: the cell's name.
         form: whether there are biases, whether there is a projection, whether the direction is reversed.
 
@@ -47,6 +45,8 @@ def layer_operator(
         The output ``(T, B, P)`` and the parts of the final state.
     """
     bias, projected, reverse = form
+    states = len(CELLS[cell].State._fields)
+    state, weights = parts[:states], parts[states:]
     bias_ih, bias_hh = weights[2:4] if bias else (None, None)
     named = Weights(weights[0], weights[1], bias_ih, bias_hh, weights[-1] if projected else None)
     checked = None if lengths is None else checked_lengths(lengths, input.shape[1], input.shape[0])
@@ -60,14 +60,17 @@ def layer_operator(
     result = choose(request).engine.run(request)
     slots = padded.rows.slots.to(input.device)
     final = [part.index_select(0, slots) for part in result.state]
-    return [padded.restore(result.output).contiguous().clone(), *final]
+    return [padded.restore(result.output).clone(memory_format=torch.contiguous_format), *final]
 
 
 @layer_operator.register_fake
-def _(input: Tensor, _lengths: Tensor | None, _reset: Tensor | None, state: list[Tensor], *_: Any) -> list[Tensor]:
+def _(
+    input: Tensor, _lengths: Tensor | None, _reset: Tensor | None, parts: list[Tensor], cell: str, _form: list[bool]
+) -> list[Tensor]:
     """The shapes."""
+    state = parts[: len(CELLS[cell].State._fields)]
     output = input.new_empty(input.shape[0], input.shape[1], state[0].shape[1])
-    return [output, *(torch.empty_like(part) for part in state)]
+    return [output, *(part.new_empty(part.shape) for part in state)]
 
 
 @torch.library.custom_op("ostinato::layer_backward", mutates_args=())
@@ -76,44 +79,41 @@ def backward_operator(
     input: Tensor,
     lengths: Tensor | None,
     reset: Tensor | None,
-    state: list[Tensor],
-    weights: list[Tensor],
+    parts: list[Tensor],
     cell: str,
     form: list[bool],
 ) -> list[Tensor]:
-    """The gradients of the input, of each part of the initial state and of each weight."""
+    """The gradients of the input and of each part."""
     # An operator's body runs with autograd switched off; here it is needed.
     dispatch = torch._C._dispatch_tls_local_exclude_set()
     for key in (DispatchKey.AutogradFunctionality, DispatchKey.AutogradCPU, DispatchKey.AutogradCUDA):
         dispatch = dispatch.remove(key)
     with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), dispatch), torch.enable_grad():
-        leaves = [part.detach().requires_grad_() for part in (input, *state, *weights)]
-        begin, used = leaves[1 : 1 + len(state)], leaves[1 + len(state) :]
-        outputs = layer_operator._init_fn(leaves[0], lengths, reset, begin, used, cell, form)
+        leaves = [part.detach().requires_grad_() for part in (input, *parts)]
+        outputs = layer_operator._init_fn(leaves[0], lengths, reset, leaves[1:], cell, form)
         found = torch.autograd.grad(outputs, leaves, grads, allow_unused=True, materialize_grads=True)
-    return [part.clone() for part in found]
+    return [part.clone(memory_format=torch.contiguous_format) for part in found]
 
 
 @backward_operator.register_fake
-def _(_grads: list[Tensor], input: Tensor, *rest: Any) -> list[Tensor]:
+def _(
+    _grads: list[Tensor], input: Tensor, _lengths: Tensor | None, _reset: Tensor | None, parts: list[Tensor], *_: Any
+) -> list[Tensor]:
     """The shapes."""
-    _lengths, _reset, state, weights, _cell, _form = rest
-    return [torch.empty_like(part) for part in (input, *state, *weights)]
+    return [part.new_empty(part.shape) for part in (input, *parts)]
 
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:  # noqa: ARG001
     """Keep the inputs for the backward."""
-    input, lengths, reset, state, weights, ctx.cell, ctx.form = inputs
-    ctx.parts = len(state)
-    ctx.save_for_backward(lengths, reset, input, *state, *weights)
+    input, lengths, reset, parts, ctx.cell, ctx.form = inputs
+    ctx.save_for_backward(lengths, reset, input, *parts)
 
 
 def _backward(ctx: Any, grads: list[Tensor]) -> tuple[Any, ...]:
     """Hand over to the backward operator."""
-    lengths, reset, input, *rest = ctx.saved_tensors
-    state, weights = rest[: ctx.parts], rest[ctx.parts :]
-    found = backward_operator(grads, input, lengths, reset, state, weights, ctx.cell, ctx.form)
-    return found[0], None, None, found[1 : 1 + ctx.parts], found[1 + ctx.parts :], None, None
+    lengths, reset, input, *parts = ctx.saved_tensors
+    found = backward_operator(grads, input, lengths, reset, parts, ctx.cell, ctx.form)
+    return found[0], None, None, found[1:], None, None
 
 
 layer_operator.register_autograd(_backward, setup_context=_setup)
@@ -142,7 +142,7 @@ def run_operators(
         for at in range(layer, layer + directions):
             given = [part for part in weights[at] if part is not None]
             form = [weights[at].bias_ih is not None, weights[at].hr is not None, at > layer]
-            output, *final = layer_operator(rows, *flow, [part[at] for part in state], given, cell, form)
+            output, *final = layer_operator(rows, *flow, [*(part[at] for part in state), *given], cell, form)
             outputs.append(output)
             finals.append(final)
         rows = torch.cat(outputs, 2)
