@@ -22,7 +22,7 @@ def table_of(
     channels: tuple[str, ...] = (),
 ) -> Table:
     """One row a series; a one-dimensional one has one channel."""
-    matrices = [np.asarray(v, dtype=np.float64).reshape(len(v), -1) for v in values]
+    matrices = [m if m.ndim == 2 else m[:, None] for m in (np.asarray(v, dtype=np.float64) for v in values)]
     channels = channels or tuple(f"c{i + 1}" for i in range(matrices[0].shape[1]))
     columns = [
         Column("id", Kind.ID, list(names) or [f"S{i + 1}" for i in range(len(matrices))]),

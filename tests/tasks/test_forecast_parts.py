@@ -59,6 +59,8 @@ def test_short_series_only_train_and_too_short_ones_are_an_error():
     assert len(windows(parts.test, TaskSettings(horizon=3), train=parts.train)) == 1
     with pytest.raises(DataError, match=r"series 'S2' has 3 steps; a horizon of 3 needs at least 4. Choose a smaller"):
         cut(table_of(np.arange(20.0), np.arange(3.0)), DataSettings(), TaskSettings(horizon=3))
+    with pytest.raises(DataError, match="series 'S2' has 0 steps"):
+        cut(table_of(np.arange(20.0), np.empty(0)), DataSettings(), TaskSettings(horizon=3))
 
 
 def test_no_series_is_long_enough():

@@ -53,11 +53,16 @@ def naive_errors(panel: Panel, season: int) -> np.ndarray:
 
 
 def naive_error(history: np.ndarray, season: int) -> float:
-    """Mean ``|x[t] - x[t - m]|`` over a history ``(T,)``; ``m = 1`` where a season is too long; 0 if unknown."""
-    m = season if len(history) > season else 1
-    errors = np.abs(history[m:] - history[:-m])
-    errors = errors[np.isfinite(errors)]
-    return float(errors.mean()) if len(errors) else 0.0
+    """Mean ``|x[t] - x[t - m]|`` over a history ``(T,)``.
+
+    ``m`` is 1 where the history is no longer than a season, or repeats itself exactly; 0 for a constant or unknown one.
+    """
+    for m in (season, 1):
+        errors = np.abs(history[m:] - history[:-m])
+        errors = errors[np.isfinite(errors)]
+        if len(errors) and errors.any():
+            return float(errors.mean())
+    return 0.0
 
 
 class _Sums:

@@ -172,7 +172,7 @@ def _rows_are_series(table: Table, columns: list[Column], data: DataSettings) ->
     marks = {field: table[name].values for field, name in MARKS.items() if name in table.columns}
     channels: list[str] = []
     for column in columns:
-        width = np.asarray(column.values[0]).reshape(len(column.values[0]), -1).shape[1]
+        width = _matrix(column.values[0]).shape[1]
         inner = column.channels or tuple(str(i + 1) for i in range(width))
         alone = len(columns) == 1
         channels += [
@@ -180,7 +180,7 @@ def _rows_are_series(table: Table, columns: list[Column], data: DataSettings) ->
         ]
     rows = []
     for i in range(len(table)):
-        parts = [np.asarray(c.values[i], dtype=np.float64).reshape(len(c.values[i]), -1) for c in columns]
+        parts = [_matrix(c.values[i]) for c in columns]
         if len({len(p) for p in parts}) > 1:
             sizes = ", ".join(f"'{c.name}' {len(p)}" for c, p in zip(columns, parts, strict=True))
             raise DataError(
@@ -197,6 +197,12 @@ def _rows_are_series(table: Table, columns: list[Column], data: DataSettings) ->
         marked = {field: int(numbers[i]) for field, numbers in marks.items()}
         rows.append(_Row(names[i], values, tuple(channels), times, marked, table.row(i)))
     return rows
+
+
+def _matrix(values: object) -> np.ndarray:
+    """``(T, C)`` of ``(T,)`` or ``(T, C)``."""
+    matrix = np.asarray(values, dtype=np.float64)
+    return matrix[:, None] if matrix.ndim == 1 else matrix
 
 
 def _rows_are_steps(table: Table, data: DataSettings) -> list[_Row]:

@@ -133,9 +133,10 @@ class WindowExamples:
         lacking: np.ndarray = np.isnan(taken).any(axis=2).sum(axis=1)
         if lacking.any():
             row = int(lacking.argmax())
+            name = self.panel.names[series[row]]
             raise DataError(
-                f"series '{self.panel.names[series[row]]}': {lacking[row]} of the {self.horizon} steps to forecast lack "
-                "what the model must know ahead (task.known); add rows with these values and no target"
+                f"series '{name}': {lacking[row]} of the {self.horizon} steps to forecast lack what the model must "
+                "know ahead (task.known); add rows with these values and no target"
             )
         return torch.from_numpy(taken)
 
