@@ -55,9 +55,9 @@ class Forecast(Task):
         "model.cell": "gru",
         "model.hidden": 128,
         "training.batch_size": 128,
-        "training.epochs": 20,
-        "training.epoch_size": 10_000,
-        "training.patience": 10,
+        "training.epochs": 40,
+        "training.epoch_size": 4000,
+        "training.patience": 15,
         "optimizer.learning_rate": 3e-3,
     }
 

@@ -14,7 +14,7 @@ from ostinato.errors import DataError, UsageError
 from ostinato.tasks.forecast_series import Layout, Series, cut_to, series_of, to_table
 from ostinato.tasks.settings import TaskSettings
 
-VALID_WINDOWS = 4096
+VALID_WINDOWS = 2048
 """Most windows of a validation part, which is forecast after every epoch; of more, every n-th origin is taken."""
 
 
