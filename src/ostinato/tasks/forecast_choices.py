@@ -8,7 +8,7 @@ import numpy as np
 
 LONGEST_SEGMENT = 48
 SEASONS, HORIZONS = 14, 5
-"""A look-back covers so many seasons and so many horizons (chosen on M4 hourly and ETTh1; docs/results.md)."""
+"""A look-back covers so many seasons and so many horizons (chosen on M4 hourly and ETTh1)."""
 
 
 def choose_segment(horizon: int, season: int) -> int:
