@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
-from run_toys import SMALL, words
 
 from ostinato.errors import ModelFolderError, UsageError
 from ostinato.runs import LoadedModel, load, model_folder
 from ostinato.runs.learn import new_model
 from ostinato.runs.prepare import Prepared, prepare
 from ostinato.training import predict
+from run_toys import SMALL, words
 
 
 @pytest.fixture(scope="module")

@@ -15,11 +15,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from run_toys import quick, words
 
 from ostinato.errors import DataError, ModelFolderError, TrainingError, UsageError
 from ostinato.runs import Recipe, Reporter, Run, Understood, load, resume, train
 from ostinato.training import Progress
+from run_toys import quick, words
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +179,7 @@ def test_kill_nine_and_resume(run: Run, data: Path, tmp_path: Path) -> None:
     """A process killed in the middle of an epoch, resumed in another one."""
     script = (
         "import os, signal, sys, torch; torch.set_num_threads(1)\n"
-        f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"sys.path.insert(0, {str(Path(__file__).parent.parent)!r})\n"
         "from pathlib import Path\nfrom run_toys import quick\nfrom ostinato.runs import Reporter\n"
         "class Kill(Reporter):\n"
         "    def on_step(self, progress):\n"
@@ -242,9 +242,10 @@ def test_a_loss_that_is_no_number(tmp_path: Path) -> None:
     path = tmp_path / "big.jsonl"
     lines = [json.dumps({"x": [[float(i % 7), 1.0]] * 4, "y": (i * 37 % 100) / 10}) for i in range(60)]
     path.write_text("\n".join(lines), encoding="utf-8")
+    settings = {"data.target": "y", "model.hidden": 4, "optimizer.learning_rate": 1e30, "optimizer.clip_norm": 0.0}
+    settings |= {"task.name": "regress", "optimizer.name": "sgd"}
     with pytest.raises(TrainingError) as error:
-        settings = {"data.target": "y", "model.hidden": 4, "optimizer.learning_rate": 1e30, "optimizer.clip_norm": 0.0}
-        train(path, {**settings, "task.name": "regress", "optimizer.name": "sgd"}, tmp_path / "run")
+        train(path, settings, tmp_path / "run")
     assert "epoch 1" in str(error.value)
     assert "learning_rate" in str(error.value)
     assert list((tmp_path / "run" / "checkpoints").glob("*.safetensors"))

@@ -46,7 +46,7 @@ def _root(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and leaves the process; wrong usage is one line that says how to mend it."""
     try:
-        code = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        code = app(args=None if arguments is None else list(arguments), prog_name="ostinato", standalone_mode=False)
         sys.stdout.flush()
     except WRONG_USAGE as error:
         code = _refused(error)

@@ -47,15 +47,28 @@ def doctor_command() -> None:
 
 @commands.command("demo")
 def demo_command(
-    out: Annotated[str, typer.Option(help="Folder for the runs and their reports.")] = "runs/demo",
+    out: Annotated[str, typer.Option(help="Folder for the runs and their reports; new.  [runs/demo-<n>]")] = "",
 ) -> None:
-    """Take a tour on data that every machine has: prose, sunspots, and what memory is for."""
+    """Take a tour on data that every machine has: what memory is for, prose, sunspots."""
     with ending():
+        from ostinato.cli.results import table
         from ostinato.cli.screen import Screen
         from ostinato.runs.demo import demo
 
         screen = Screen()
+        chapters = []
         try:
-            demo(out, reporter=screen)
+            for chapter in demo(out, reporter=screen):
+                screen.close()
+                chapters.append(chapter)
+                typer.echo(f"\n{chapter.title}\n{chapter.says}\n")
+                table(chapter.runs[0].metrics["test"])
+                typer.echo(f"\n{chapter.runs[0].verdict}\n")
+                if chapter.sample:
+                    typer.echo(f"It writes:\n{chapter.sample}\n")
         finally:
             screen.close()
+        typer.echo("To look at:")
+        for run in (run for chapter in chapters for run in chapter.runs):
+            typer.echo(f"  {run.path}/report.html")
+        typer.echo(f"  {chapters[0].runs[0].path.parent}/index.html")

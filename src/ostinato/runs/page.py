@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 import torch
 
-import ostinato
 from ostinato import plots
 from ostinato.decoding import Sampling, samples
 from ostinato.evaluation.baselines import NAMES
@@ -25,6 +24,7 @@ from ostinato.runs.report import Picture, Report, Results, Sample, Sheet, report
 from ostinato.runs.result import Result
 from ostinato.tasks import Classify, Forecast, Language, Tag
 from ostinato.tasks.base import target_array
+from ostinato.version import __version__
 
 SHOWN = 10
 """Examples of the worst answers."""
@@ -67,7 +67,7 @@ def page(prepared: Prepared, learned: Learned, result: Result, folder: RunFolder
             model=describe(learned.model),
             recipe=folder.recipe.read_text(encoding="utf-8"),
             environment=(
-                ("ostinato", ostinato.__version__),
+                ("ostinato", __version__),
                 ("torch", torch.__version__),
                 ("python", platform.python_version()),
                 ("machine", f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads"),

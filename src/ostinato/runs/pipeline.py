@@ -18,6 +18,7 @@ from ostinato.runs.recipe import GROUPS, Chosen, Recipe, find, load_settings
 from ostinato.runs.record import record
 from ostinato.runs.reporter import Reporter, Understood
 from ostinato.runs.result import assess
+from ostinato.training import Trainer
 from ostinato.version import __version__
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def train(
         raise UsageError(occupied(Path(out)))
     reporter.on_stage(f"reading {data}")
     prepared = prepare(chosen)
-    described = describe(new_model(prepared, prepared.recipe.training.seed))  # wrong settings show before a folder is
+    described = _tried_out(prepared)
     folder = RunFolder.create(out, data)
     try:
         folder.write_json(folder.begun, {"ostinato": __version__, "data": digests(prepared.recipe)})
@@ -121,8 +122,7 @@ def resume(out: str | Path, *, reporter: Reporter | None = None) -> Run:
     reporter.on_stage(f"reading {recipe.files.data}")
     _check_same(folder, recipe)
     prepared = prepare(_flat(recipe))
-    described = describe(new_model(prepared, prepared.recipe.training.seed))
-    return _run(prepared, described, folder, reporter, start)
+    return _run(prepared, _tried_out(prepared), folder, reporter, start)
 
 
 def _run(prepared: Prepared, described: str, folder: RunFolder, reporter: Reporter, start: float) -> Run:
@@ -142,6 +142,14 @@ def _run(prepared: Prepared, described: str, folder: RunFolder, reporter: Report
     reporter.on_stage("writing the report")
     metrics = record(prepared, learned, found, folder, perf_counter() - start)
     return Run(folder, folder.read_json(folder.metrics) if metrics else {}, prepared.notes)
+
+
+def _tried_out(prepared: Prepared) -> str:
+    """The model in one line; settings that model or trainer refuse show here, before there is a folder."""
+    recipe = prepared.recipe
+    model = new_model(prepared, recipe.training.seed)
+    Trainer(model, prepared.task, prepared.train, prepared.valid, recipe.training, recipe.optimizer)
+    return describe(model)
 
 
 def _chosen(recipe: Recipe | Mapping[str, Any] | str | Path | None) -> Chosen:
