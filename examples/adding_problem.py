@@ -1,7 +1,7 @@
 """What memory is for: add two marked numbers of a long sequence (Hochreiter & Schmidhuber, 1997).
 
-Each step is a random number and a mark. Exactly two steps are marked; the answer is the sum of their numbers. Who always
-answers 1 has a mean squared error of 1/6, and so has everyone who does not remember.
+Each step is a random number and a mark. Exactly two steps are marked; the answer is the sum of their numbers. Always
+answering 1 has a mean squared error of 1/6, and without memory nothing does much better.
 """
 
 import torch

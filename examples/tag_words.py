@@ -4,7 +4,13 @@ import random
 
 from ostinato import Tagger
 
-PATTERNS = ["PRON AUX VERB", "PRON AUX VERB DET NOUN", "DET NOUN VERB", "DET ADJ NOUN VERB DET NOUN", "PRON VERB DET NOUN"]
+PATTERNS = [
+    "PRON AUX VERB",
+    "PRON AUX VERB DET NOUN",
+    "DET NOUN VERB",
+    "DET ADJ NOUN VERB DET NOUN",
+    "PRON VERB DET NOUN",
+]
 WORDS = {
     "PRON": "we you they I",
     "AUX": "can will must may",

@@ -1,0 +1,74 @@
+"""Every script in examples/ runs and shows what its docstring promises."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+SLOW = {"write_text"}
+
+
+def numbers(pattern: str, text: str) -> list[float]:
+    found = [float(number) for number in re.findall(pattern, text)]
+    assert found, f"nothing like {pattern!r} in:\n{text}"
+    return found
+
+
+def drop_in(text: str) -> None:
+    assert numbers(r"largest difference: (\S+)", text)[0] < 1e-6
+    assert "without any padding: 19 steps instead of 36\nthe same final state: True" in text
+
+
+def streaming(text: str) -> None:
+    assert max(numbers(r": +(\d\S*e[-+]\d+)", text)) < 1e-6
+    assert "128 numbers" in text
+
+
+def classify_names(text: str) -> None:
+    assert numbers(r"(\d+)% right", text)[0] >= 70
+    assert "Vivaldi" in text
+
+
+def tag_words(text: str) -> None:
+    assert numbers(r"(\d+)%", text)[0] >= 98
+    assert "we/PRON  can/AUX  fish/VERB\nthe/DET  can/NOUN  fell/VERB" in text
+
+
+def adding_problem(text: str) -> None:
+    feed_forward, rnn, lstm = numbers(r"mean squared error (\S+)", text)
+    assert lstm < 0.02 < min(feed_forward, rnn)
+
+
+def sunspots(text: str) -> None:
+    model, last, cycle = (numbers(rf"{name} +(\S+)", text)[-1] for name in ("error", "value", "last cycle"))
+    assert model < min(last, cycle)
+
+
+def look_inside(text: str) -> None:
+    assert numbers(r"(\d+)% right", text)[0] >= 95
+
+
+def write_text(text: str) -> None:
+    learned, blind = numbers(r"(\d\.\d\d) (?:nats|for)", text)
+    assert learned < 2.2 < blind
+    assert text.count("The statement ") >= 2
+
+
+CHECKS = [drop_in, streaming, classify_names, tag_words, adding_problem, sunspots, look_inside, write_text]
+
+
+def test_every_example_is_checked() -> None:
+    assert {check.__name__ for check in CHECKS} == {path.stem for path in EXAMPLES.glob("*.py")}
+
+
+@pytest.mark.parametrize(
+    "check",
+    [pytest.param(c, id=c.__name__, marks=[pytest.mark.slow] if c.__name__ in SLOW else []) for c in CHECKS],
+)
+def test_example(check, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / f"{check.__name__}.py"), run_name="__main__")
+    check(capsys.readouterr().out)
