@@ -18,7 +18,7 @@ class Batch:
     Args:
         inputs: the sequences: ``(N,)`` int64 ids, or ``(N, C)`` float values.
         static: ``(B, S)`` float, what does not change over a sequence (numbers, one-hot categories), or None.
-        parts: for tokens, the characters of every one of the ``N`` tokens (a Ragged of ``N`` sequences of ids), or None.
+        parts: for tokens, the characters of each of the ``N`` tokens (a Ragged of ``N`` sequences of ids), or None.
         targets: a Ragged ``(N, *)`` for a target a step, a Tensor ``(B, *)`` for a target a sequence, None to predict.
         known: ``(B, L + horizon, K)`` float, covariates known ahead over the look-back and the horizon, or None.
         index: ``(B,)`` int64, which examples these are.

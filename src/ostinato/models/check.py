@@ -21,6 +21,11 @@ def check(spec: Spec, settings: ModelSettings) -> None:
         raise UsageError("a model that tells what comes next cannot read from the end: set model.bidirectional=false")
     if settings.symbol_dropout and spec.inputs != "ids":
         raise UsageError("the inputs are values, not symbols: set model.symbol_dropout=0 (model.dropout works)")
+    if settings.segment > 1 and spec.outputs != "sequence":
+        raise UsageError(
+            "steps can be read several at once only where a sequence has one answer: set model.segment=1"
+            + (" (a forecaster has task.segment)" if spec.outputs == "horizon" else "")
+        )
     _start(settings)
     if settings.tied:
         _tied(spec)
@@ -63,7 +68,7 @@ def _names(settings: ModelSettings) -> None:
 
 
 def _numbers(settings: ModelSettings) -> None:
-    for key, least in (("hidden", 1), ("layers", 1), ("embedding", 0), ("max_lag", 0)):
+    for key, least in (("hidden", 1), ("layers", 1), ("segment", 1), ("embedding", 0), ("max_lag", 0)):
         value = getattr(settings, key)
         if value < least:
             raise UsageError(f"model.{key} must be at least {least}, not {value}")

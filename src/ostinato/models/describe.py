@@ -31,7 +31,9 @@ def describe(model: nn.Module) -> str:
         pool = f"{model.settings.pool} step" if model.settings.pool == "last" else model.settings.pool
         middle = [stack_text(model.settings)] + ([pool] if model.spec.outputs == "sequence" else [])
         tied = ", tied" if model.settings.tied else ""
-        parts = [_front_text(model.front), *middle, f"{_answers(model.spec.output_size)}{tied}"]
+        size = model.settings.segment
+        read = [f"segments of {size} steps"] if size > 1 else []
+        parts = [_front_text(model.front), *read, *middle, f"{_answers(model.spec.output_size)}{tied}"]
     elif isinstance(model, FeedForward):
         middle = [f"last {model.look_back} steps", f"{model.hidden} units", f"{model.hidden} units"]
         if model.after:

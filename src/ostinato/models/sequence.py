@@ -12,6 +12,7 @@ from ostinato.errors import UsageError
 from ostinato.models.check import check
 from ostinato.models.front import Front
 from ostinato.models.head import SequenceHead, StepHead, TiedHead
+from ostinato.models.segments import segments
 from ostinato.models.settings import ModelSettings
 from ostinato.models.stack import Stack, State
 from ostinato.sequences import Ragged
@@ -36,7 +37,7 @@ class SequenceModel(nn.Module):
         check(spec, settings)
         self.spec, self.settings = spec, settings
         self.front = Front(spec, settings)
-        self.stack = Stack(self.front.size, settings)
+        self.stack = Stack(self.front.size * settings.segment, settings)
         self.head: SequenceHead | StepHead | TiedHead
         size, answers, dropout = self.stack.size, spec.output_size, settings.dropout
         if spec.outputs == "sequence":
@@ -69,7 +70,10 @@ class SequenceModel(nn.Module):
         """
         if state is not None:
             self._check_continues()
-        steps, final = self.stack(self.embed(batch) if embedded is None else embedded, state)
+        inputs = self.embed(batch) if embedded is None else embedded
+        if self.settings.segment > 1:
+            inputs = segments(inputs, self.settings.segment)
+        steps, final = self.stack(inputs, state)
         return self._answer(steps, final), final
 
     def _answer(self, steps: Ragged, final: State) -> Tensor:
@@ -87,6 +91,8 @@ class SequenceModel(nn.Module):
                 "a bidirectional model reads from both ends, so its state cannot be carried from window to window: "
                 "set model.bidirectional=false or training.window=0"
             )
+        if self.settings.segment > 1:
+            raise UsageError("a window need not end where a segment ends: set model.segment=1 or training.window=0")
         if self.spec.outputs == "sequence" and self.settings.pool != "last":
             raise UsageError(
                 f"pooling '{self.settings.pool}' needs the whole sequence at once: "

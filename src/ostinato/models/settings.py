@@ -17,6 +17,8 @@ class ModelSettings:
         bidirectional: whether a second direction reads from the end; never for a causal task.
         embedding: size of a symbol's vector; 0: chosen from the vocabulary. Values go through a linear layer of this
             size; 0: straight in.
+        segment: steps read at once: a layer then has ``segment`` times fewer to go through and to remember. Only where
+            the answer is one a sequence.
         dropout: on the inputs of every layer and of the head, the same units at every step of a sequence; never on raw
             values.
         symbol_dropout: share of input symbols replaced by the unknown symbol in training.
@@ -33,6 +35,7 @@ class ModelSettings:
     layers: int = 1
     bidirectional: bool = False
     embedding: int = 0
+    segment: int = 1
     dropout: float = 0.0
     symbol_dropout: float = 0.0
     pool: Literal["last", "mean", "max", "attention"] = "last"

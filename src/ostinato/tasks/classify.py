@@ -42,7 +42,7 @@ class Classify(Task):
     name: ClassVar[str] = "classify"
     watch: ClassVar[str] = "accuracy"
     higher_is_better: ClassVar[bool] = True
-    defaults: ClassVar[dict[str, Any]] = {"model.bidirectional": True}
+    defaults: ClassVar[dict[str, Any]] = {"model.bidirectional": True, "model.dropout": 0.3}
 
     @property
     def mapping(self) -> str:

@@ -59,7 +59,12 @@ class Language(Task):
     name: ClassVar[str] = "language"
     watch: ClassVar[str] = "nats"
     higher_is_better: ClassVar[bool] = False
-    defaults: ClassVar[dict[str, Any]] = {"training.window": 128}
+    defaults: ClassVar[dict[str, Any]] = {
+        "model.hidden": 256,
+        "training.epochs": 10,
+        "training.window": 128,
+        "optimizer.learning_rate": 4e-3,
+    }
 
     @property
     def mapping(self) -> str:

@@ -44,7 +44,13 @@ class Tag(Task):
     name: ClassVar[str] = "tag"
     watch: ClassVar[str] = "accuracy"
     higher_is_better: ClassVar[bool] = True
-    defaults: ClassVar[dict[str, Any]] = {"model.bidirectional": True}
+    defaults: ClassVar[dict[str, Any]] = {
+        "data.min_count": 2,
+        "model.bidirectional": True,
+        "model.dropout": 0.4,
+        "model.symbol_dropout": 0.1,
+        "training.epochs": 8,
+    }
 
     @property
     def mapping(self) -> str:

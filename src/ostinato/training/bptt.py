@@ -137,6 +137,8 @@ def why_not_carried(model: nn.Module, task: Task) -> str:
         return "a forecast reads its look-back as a whole"
     if getattr(settings, "bidirectional", False):
         return "the model also reads backwards, from the end; set model.bidirectional=false"
+    if getattr(settings, "segment", 1) > 1:
+        return "a window need not end where a segment of steps ends; set model.segment=1"
     if task.spec.outputs == "sequence" and getattr(settings, "pool", "last") != "last":
         return "the model pools over all steps; set model.pool=last"
     return ""

@@ -17,7 +17,8 @@ class TrainingSettings:
         epoch_size: examples an epoch draws; 0: all.
         window: steps of truncated BPTT, the state carried over; 0: whole sequences.
         burn_in: first steps of each window that carry the state but no loss.
-        patience: epochs without a better validation before training stops; 0: never.
+        patience: epochs without a better validation before training stops; 0: never (the schedule runs to its end, and
+            the best epoch's weights are kept all the same).
         watch: ``loss`` or a metric of the task, on the validation part; empty: the task's own.
         seed: everything random derives from it.
         seeds: trainings with seeds ``seed, seed + 1, …``; results carry their spread.
@@ -32,7 +33,7 @@ class TrainingSettings:
     epoch_size: int = 0
     window: int = 0
     burn_in: int = 0
-    patience: int = 5
+    patience: int = 0
     watch: str = ""
     seed: int = 0
     seeds: int = 1

@@ -1,0 +1,267 @@
+"""The results of docs/results.md: every command, run on the real data sets, three seeds each.
+
+``python -m benchmarks.results`` runs all; names choose some. ``OSTINATO_DATA`` names the data; runs lie in
+``results/``. What came of each is kept in ``benchmarks/results/<name>.json``, from which the page is written anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from ostinato.runs.demo_data import write_adding
+
+HERE = Path(__file__).parent
+KEPT = HERE / "results"
+PAGE = HERE.parent / "docs" / "results.md"
+WORK = Path("results")
+
+
+def names(data: Path, work: Path) -> Path:
+    """The folder of surnames as one table: a name and its language a row."""
+    path = work / "names.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["name", "language"])
+        for one in sorted((data / "names_nationality" / "names").glob("*.txt")):
+            lines = one.read_text(encoding="utf-8").splitlines()
+            writer.writerows([line.strip(), one.stem] for line in lines if line.strip())
+    return path
+
+
+def adding(_data: Path, work: Path) -> Path:
+    """The adding problem at 600 steps."""
+    return write_adding(work / "adding600.jsonl", rows=12_000, steps=600, seed=0)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One row of the page: what is run, and what is looked at."""
+
+    name: str
+    title: str
+    measure: str
+    wanted: str
+    command: str
+    make: Callable[[Path, Path], Path] | None = None
+    folds: int = 0
+
+
+SEEDS = "--seeds 3"
+RESULTS = (
+    Result(
+        "names",
+        "names_nationality, equal names on one side",
+        "accuracy",
+        "above n-gram logistic regression",
+        f"{{made}} --target language --set data.test=0.2 {SEEDS}",
+        names,
+    ),
+    Result(
+        "splice",
+        "dna_splice, ten folds, grouped by sequence and id prefix",
+        "error",
+        "≤ 6.3 %",
+        "{data}/dna_splice/splice.csv --target Class --id Donor --set data.group=[^-]+ --set data.fold={fold}/10 "
+        f"--epochs 40 --hidden 64 {SEEDS}",
+        folds=10,
+    ),
+    Result(
+        "vowels",
+        "uea_ucr JapaneseVowels",
+        "accuracy",
+        "≥ 97 %",
+        "{data}/uea_ucr/JapaneseVowels_TRAIN.ts --test {data}/uea_ucr/JapaneseVowels_TEST.ts --epochs 60 " + SEEDS,
+    ),
+    Result(
+        "upos",
+        "ud_english_ewt, universal part of speech",
+        "accuracy",
+        "≥ 94.2 %",
+        "{data}/ud_english_ewt/en_ewt-ud-train.conllu --target upos --valid {data}/ud_english_ewt/en_ewt-ud-dev.conllu "
+        f"--test {{data}}/ud_english_ewt/en_ewt-ud-test.conllu {SEEDS}",
+    ),
+    Result(
+        "shakespeare",
+        "tiny_shakespeare, 90/10 by position",
+        "nats",
+        "≤ 1.75, and below a 5-gram",
+        f"{{data}}/tiny_shakespeare/input.txt --set data.valid=0.02 --set data.test=0.1 --epochs 7 {SEEDS}",
+    ),
+    Result(
+        "m4",
+        "m4 hourly, 48 steps",
+        "mase",
+        "< 1.193, aim ≤ 1.0",
+        f"{{data}}/m4/Hourly-train.csv --test {{data}}/m4/Hourly-test.csv --task forecast --horizon 48 {SEEDS}",
+    ),
+    Result(
+        "etth1",
+        "etth ETTh1, 96 steps, all channels",
+        "scaled_mse",
+        "< 0.375",
+        "{data}/etth/ETTh1.csv --task forecast --horizon 96 --set data.rows=14400 --set data.valid=2880 "
+        f"--set data.test=2880 {SEEDS}",
+    ),
+    Result(
+        "exchange",
+        "small_series exchange_rate, 24 steps",
+        "mase",
+        "an honest verdict",
+        f"{{data}}/small_series/exchange_rate.csv --task forecast --horizon 24 {SEEDS}",
+    ),
+    Result(
+        "stocks",
+        "stocks, S&P 500 daily, 5 steps",
+        "mase",
+        "an honest verdict",
+        f"{{data}}/stocks/sp500-2000.csv --task forecast --target close --horizon 5 {SEEDS}",
+    ),
+    Result(
+        "adding_lstm",
+        "adding problem, 600 steps, LSTM",
+        "mse",
+        "< 0.001",
+        f"{{made}} --target sum --cell lstm {SEEDS}",
+        adding,
+    ),
+    Result(
+        "adding_gru",
+        "adding problem, 600 steps, GRU",
+        "mse",
+        "< 0.001",
+        f"{{made}} --target sum --cell gru {SEEDS}",
+        adding,
+    ),
+)
+
+
+def run(result: Result, data: Path, work: Path) -> dict[str, Any]:
+    """Runs the command (once a fold) and keeps what its runs say."""
+    made = result.make(data, work) if result.make else Path()
+    runs = []
+    for fold in range(1, result.folds + 1) if result.folds else (0,):
+        out = work / (f"{result.name}-{fold}" if fold else result.name)
+        text = result.command.format(data=data, made=made, fold=fold)
+        if not (out / "metrics.json").exists():
+            arguments = ["resume", str(out)] if out.exists() else ["train", *text.split(), "--out", str(out)]
+            subprocess.run([sys.executable, "-m", "ostinato", *arguments], check=True)
+        runs.append(json.loads((out / "metrics.json").read_text(encoding="utf-8")))
+    kept = {
+        "command": "ostinato train "
+        + result.command.format(data="$OSTINATO_DATA", made=made.name, fold="1…10" if result.folds else ""),
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {os.environ.get('OMP_NUM_THREADS', 'all')} threads",
+        "seconds": round(mean(one["seconds"] for one in runs), 1),
+        "model": _seeds(runs),
+        "baselines": {
+            name: {key: mean(one["test"]["baselines"][name][key] for one in runs) for key in found}
+            for name, found in runs[0]["test"]["baselines"].items()
+        },
+        "verdict": runs[0]["verdict"] if not result.folds else "",
+        "memory": runs[0]["memory"]["text"],
+        "what": runs[0]["model"],
+    }
+    KEPT.mkdir(exist_ok=True)
+    (KEPT / f"{result.name}.json").write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return kept
+
+
+def _seeds(runs: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """Each metric of each seed, the mean over the folds."""
+    seeds = runs[0].get("seeds", {}).get("metrics", {"0": runs[0]["test"]["model"]})
+    found = [[one.get("seeds", {}).get("metrics", {"0": one["test"]["model"]})[seed] for one in runs] for seed in seeds]
+    return {key: [mean(fold[key] for fold in folds) for folds in found] for key in found[0][0]}
+
+
+def page() -> str:
+    """docs/results.md, from what was kept."""
+    lines = [(HERE / "results.head.md").read_text(encoding="utf-8")]
+    lines.append(
+        "| data | measure | wanted | model, mean ± sd of 3 seeds | best baseline |\n| --- | --- | --- | --- | --- |"
+    )
+    kept = {one.name: KEPT / f"{one.name}.json" for one in RESULTS}
+    found = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in kept.items() if path.exists()}
+    for one in RESULTS:
+        if one.name in found:
+            lines.append(_row(one, found[one.name]))
+    text = "\n".join(lines) + "\n"
+    for one in RESULTS:
+        if one.name in found:
+            text += _section(one, found[one.name])
+    return text
+
+
+def _row(result: Result, kept: dict[str, Any]) -> str:
+    best = _best(result, kept["baselines"])
+    rival = f"{best}: {_shown(result.measure, kept['baselines'][best][result.measure])}"
+    return (
+        f"| {result.title} | {result.measure} | {result.wanted} | {_spread(result.measure, kept['model'])} | {rival} |"
+    )
+
+
+def _best(result: Result, baselines: dict[str, dict[str, float]]) -> str:
+    higher = result.measure in {"accuracy", "macro_f1"}
+    return (max if higher else min)(baselines, key=lambda name: baselines[name][result.measure])
+
+
+def _section(result: Result, kept: dict[str, Any]) -> str:
+    metrics = [key for key in kept["model"] if key in next(iter(kept["baselines"].values()))]
+    head = " | ".join(metrics)
+    rows = [f"| model | {' | '.join(_spread(key, kept['model']) for key in metrics)} |"]
+    for name, found in kept["baselines"].items():
+        rows.append(f"| {name} | {' | '.join(_shown(key, found[key]) for key in metrics)} |")
+    cost = f"{kept['seconds']} seconds a command, with all seeds and baselines"
+    return (
+        f"\n## {result.title}\n\n```\n{kept['command']}\n```\n\n{kept['what']}. {cost} "
+        f"({kept['machine']}; {kept['date']}).\n\n"
+        f"| | {head} |\n| --- |{' --- |' * len(metrics)}\n"
+        + "\n".join(rows)
+        + f"\n\n{kept['verdict']} {kept['memory']}\n"
+    )
+
+
+def _spread(key: str, model: dict[str, list[float]]) -> str:
+    values = model[key]
+    if len(values) < 2:
+        return _shown(key, values[0])
+    return f"{_shown(key, mean(values))} ± {_shown(key, stdev(values))}"
+
+
+def _shown(key: str, value: float) -> str:
+    if key in {"accuracy", "macro_f1", "error", "coverage", "span_f1"}:
+        return f"{100 * value:.2f} %"
+    return f"{value:.4g}" if value >= 0.001 else f"{value:.1e}"
+
+
+def main() -> None:
+    """Runs what is asked for and writes the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(one.name for one in RESULTS)}; none: all")
+    parser.add_argument("--page", action="store_true", help="only write the page from what was kept")
+    chosen = parser.parse_args()
+    known = {one.name: one for one in RESULTS}
+    if unknown := [name for name in chosen.names if name not in known]:
+        parser.error(f"no result {unknown[0]}; there are {', '.join(known)}")
+    if not chosen.page:
+        if "OSTINATO_DATA" not in os.environ:
+            parser.error("OSTINATO_DATA must name the folder of the real data sets")
+        WORK.mkdir(exist_ok=True)
+        for name in chosen.names or known:
+            run(known[name], Path(os.environ["OSTINATO_DATA"]), WORK)
+    PAGE.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
