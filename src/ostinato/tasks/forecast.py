@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -120,8 +120,9 @@ class Forecast(Task):
         for key in ("look_back", "segment", "season"):
             if getattr(settings, key) < 0:
                 raise UsageError(f"task.{key} cannot be negative: {getattr(settings, key)}; 0 lets it be chosen")
-        layout = Layout.of(table, data, settings.known)
-        series = series_of(table, data, layout)
+        reading = replace(data, id=data.id if data.id in table.columns else "")  # a part names its series itself
+        layout = Layout.of(table, reading, settings.known)
+        series = series_of(table, reading, layout)
         lengths = _lengths(series, settings.horizon, table)
         season = infer_season(series)
         steps, reason = (settings.season, "as set") if settings.season else (season.steps, season.reason)
