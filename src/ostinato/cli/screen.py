@@ -72,7 +72,7 @@ class Screen(Reporter):
         total = progress.epochs * progress.steps
         done = (progress.epoch - 1) * progress.steps + progress.step
         told = f"loss {progress.loss:.4f}{_metric(progress.metrics)}  {_many(progress.steps_per_second)} steps/s"
-        told += f"  {_time(progress.seconds_left)} left"
+        told += f"  {seconds(progress.seconds_left)} left"
         name = f"{self._seed}epoch {progress.epoch}/{progress.epochs}"
         self._bar.update(self._task, description=name, total=total, completed=done, told=told)
 
@@ -82,14 +82,14 @@ class Screen(Reporter):
         loss = "nan" if row["loss"] is None else f"{row['loss']:.4f}"
         self._say(
             f"{self._seed}epoch {row['epoch']}/{progress.epochs}  loss {loss}{_metric(metrics)}  "
-            f"{_many(progress.steps_per_second)} steps/s  {_time(progress.seconds_left)} left"
+            f"{_many(progress.steps_per_second)} steps/s  {seconds(progress.seconds_left)} left"
         )
 
     def on_end(self, history: History) -> None:
         """Closes the bar and says which epoch was kept and what ended the training."""
         self.close()
         self._say(
-            f"{self._seed}stopped by {history.stopped} after {_time(history.seconds)}; "
+            f"{self._seed}stopped by {history.stopped} after {seconds(history.seconds)}; "
             f"the weights of epoch {history.best_epoch} are kept"
         )
 
@@ -131,10 +131,11 @@ def _many(count: float) -> str:
     return f"{count / 1000:,.0f}k" if count >= 10_000 else f"{count:,.0f}"
 
 
-def _time(seconds: float) -> str:
-    if not math.isfinite(seconds):
+def seconds(count: float) -> str:
+    """``12 s``, ``1 min 15 s`` or ``2 h 3 min``."""
+    if not math.isfinite(count):
         return "?"
-    whole = round(seconds)
+    whole = round(count)
     if whole >= 3600:
         return f"{whole // 3600} h {whole % 3600 // 60} min"
     return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"

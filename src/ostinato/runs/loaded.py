@@ -10,7 +10,7 @@ import polars as pl
 import torch
 
 from ostinato.data.examples import Batch, Examples
-from ostinato.data.table import Table
+from ostinato.data.table import Kind, Table
 from ostinato.decoding import Sampling, samples
 from ostinato.errors import DataError, UsageError, nearest
 from ostinato.evaluation.memory import MemoryProfile, memory_profile
@@ -75,8 +75,14 @@ class LoadedModel:
         Raises:
             DataError: a column is missing, or holds what the model cannot read.
         """
+        if isinstance(source, list) and self._reads_tokens():
+            source = [row.split() if isinstance(row, str) else row for row in source]
         table = read_like(source, self.recipe.data, self.stored.kinds, self.stored.layout)
         return table if isinstance(source, str | Path) else named_as(table, self.stored.kinds, self.recipe.data.target)
+
+    def _reads_tokens(self) -> bool:
+        features = getattr(self.task, "features", None)
+        return features is not None and features.kind == Kind.TOKENS
 
     def predict(self, source: Source) -> pl.DataFrame:
         """The answers of every row, as :meth:`Task.frame <ostinato.tasks.Task.frame>` gives them.
@@ -181,16 +187,21 @@ class LoadedModel:
             raise UsageError(f"only a forecaster forecasts; this model was trained for the task '{self.task.name}'")
         if horizon < 0:
             raise UsageError(f"a horizon is at least 1 step, not {horizon}")
-        table = self.read(self._history() if history is None else history)
+        table = self._history(self.task) if history is None else self.read(history)
         outputs = roll_out(self.model, self.task, table, horizon, seed=seed)
-        return forecast_frame(outputs, self.task.examples(table), self.task.quantiles)
+        whole = [replace(one, start=None) for one in self.task.series(table)]
+        return forecast_frame(outputs, self.task.windows(whole, table), self.task.quantiles)
 
-    def _history(self) -> str:
-        """The file that the series of the run end in."""
-        path = self.files.get("test") or self.files.get("data")
-        if not path:
+    def _history(self, task: Forecast) -> Table:
+        """The series of the run, up to their ends: those of the test file go on where those of the training ended."""
+        if not self.files.get("data"):
             raise UsageError("this model folder does not know its training data: name the history to go on from")
-        return path
+        table = self.read(self.files["data"])
+        valid, test = (self.read(path) if path else None for path in (self.files["valid"], self.files["test"]))
+        if valid is None and test is None:
+            return table
+        settings = replace(self.recipe.task, horizon=task.horizon)
+        return task.divide(table, self.recipe.data, settings, 0, valid, test).test
 
     def inspect(self, source: Source, row: int = 0) -> Inspected:
         """What the gates did on one row, and how far back its answer looked.
