@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import safetensors
-import safetensors.torch
 import torch
+from safetensors.torch import load as load_weights
+from safetensors.torch import save as save_weights
 from torch import Tensor, nn
 
 from ostinato.data.spec import Spec
@@ -72,7 +73,7 @@ def save(model: nn.Module, task: Task, recipe: Recipe, table: Table, folder: str
     if folder.exists() and not (folder / CONFIG).is_file():
         raise UsageError(f"{folder} exists already and is no model folder: name another one")
     weights = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in model.state_dict().items()}
-    body = safetensors.torch.save(weights)
+    body = save_weights(weights)
     config = {
         "format": "ostinato",
         "format_version": FORMAT_VERSION,
@@ -191,7 +192,7 @@ def _weights(folder: Path, config: Mapping[str, Any]) -> dict[str, Tensor]:
     if hashlib.sha256(body).hexdigest() != told["sha256"]:
         raise ModelFolderError(f"{path}: was altered: its checksum is not the one in {CONFIG}. {_MEND}")
     try:
-        return safetensors.torch.load(body)
+        return load_weights(body)
     except safetensors.SafetensorError as error:
         raise ModelFolderError(f"{path}: is no safetensors file ({error}). {_MEND}") from error
 
