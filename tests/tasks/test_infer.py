@@ -91,3 +91,11 @@ def test_the_reason_is_told():
 def test_what_is_open_is_asked(columns, data, message):
     with pytest.raises(DataError, match=message):
         infer(table_of(columns), DataSettings(**data), TaskSettings())
+
+
+def test_a_channel_of_a_series_is_forecast() -> None:
+    series = Column("values", Kind.SERIES, [np.zeros((3, 2))] * 4, ("sold", "promotion"))
+    table = Table({"values": series})
+    assert infer(table, DataSettings(target="sold"), TaskSettings()).name == "forecast"
+    with pytest.raises(DataError, match="no column 'solt'"):
+        infer(table, DataSettings(target="solt"), TaskSettings())

@@ -36,6 +36,8 @@ def infer(table: Table, data: DataSettings, settings: TaskSettings) -> Choice:
     if settings.name:
         return Choice(settings.name, "asked for", data.target)
     if data.target:
+        if any(data.target in column.channels for column in table):
+            return Choice("forecast", f"'{data.target}' is a channel of a series", data.target)
         return _by_target(table, table[data.target], data)
     choice = _of_series(table, settings) or _of_labels(table, data) or _of_text(table, data)
     if choice is None:
