@@ -12,6 +12,7 @@ from ostinato.runs import model_folder
 from ostinato.runs.folder import RunFolder
 from ostinato.runs.learn import Learned
 from ostinato.runs.prepare import Prepared
+from ostinato.runs.reading import beside
 from ostinato.runs.result import Result
 
 
@@ -25,7 +26,7 @@ def record(prepared: Prepared, learned: Learned, result: Result, folder: RunFold
         place = folder.seed(learned.seed, len(learned.outputs)) / "log.jsonl"
         folder.write(folder.log, place.read_bytes())
     buffer = io.BytesIO()
-    task.frame(result.outputs, test).write_parquet(buffer)
+    beside(test, task.frame(result.outputs, test), prepared.recipe.data.target).write_parquet(buffer)
     folder.write(folder.predictions, buffer.getvalue())
     folder.write(folder.report, page(prepared, learned, result, folder, seconds))
     metrics = document(prepared, learned, result, seconds)

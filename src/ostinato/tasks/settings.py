@@ -22,7 +22,7 @@ class TaskSettings:
         quantiles: of the forecast; must hold 0.5.
         known: columns of the series that are known ahead (holidays, prices).
         calendar: whether hour, weekday and month of the time column are used as known ahead.
-        features: feature groups a tagger sees beside the token: ``characters`` and ``lower`` by default.
+        features: feature groups a tagger sees beside the token: ``characters``, ``lower``.
     """
 
     name: str = ""
