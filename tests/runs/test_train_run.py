@@ -89,6 +89,7 @@ def test_the_deployed_model_is_the_best_on_validation(run: Run) -> None:
 def test_predictions_give_the_metrics(run: Run) -> None:
     """The accuracy in metrics.json is that of predictions.parquet."""
     frame = pl.read_parquet(run.folder.predictions)
+    assert frame.columns[0] not in {"truth", "prediction"}, "a row must be named"
     accuracy = (frame["truth"] == frame["prediction"]).mean()
     assert run.metrics["test"]["model"]["accuracy"] == pytest.approx(accuracy)
 
