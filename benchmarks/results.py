@@ -90,14 +90,14 @@ RESULTS = (
         "accuracy",
         "≥ 94.2 %",
         "{data}/ud_english_ewt/en_ewt-ud-train.conllu --target upos --valid {data}/ud_english_ewt/en_ewt-ud-dev.conllu "
-        f"--test {{data}}/ud_english_ewt/en_ewt-ud-test.conllu {SEEDS}",
+        f"--test {{data}}/ud_english_ewt/en_ewt-ud-test.conllu --epochs 5 {SEEDS}",
     ),
     Result(
         "shakespeare",
         "tiny_shakespeare, 90/10 by position",
         "nats",
         "≤ 1.75, and below a 5-gram",
-        f"{{data}}/tiny_shakespeare/input.txt --set data.valid=0.02 --set data.test=0.1 --epochs 7 {SEEDS}",
+        f"{{data}}/tiny_shakespeare/input.txt --set data.valid=0.02 --set data.test=0.1 --epochs 5 {SEEDS}",
     ),
     Result(
         "m4",
@@ -133,7 +133,7 @@ RESULTS = (
         "adding problem, 600 steps, LSTM",
         "mse",
         "< 0.001",
-        f"{{made}} --target sum --cell lstm {SEEDS}",
+        f"{{made}} --target sum --cell lstm --hidden 64 --epochs 12 {SEEDS}",
         adding,
     ),
     Result(
@@ -141,7 +141,7 @@ RESULTS = (
         "adding problem, 600 steps, GRU",
         "mse",
         "< 0.001",
-        f"{{made}} --target sum --cell gru {SEEDS}",
+        f"{{made}} --target sum --cell gru --hidden 64 --epochs 12 {SEEDS}",
         adding,
     ),
 )

@@ -63,7 +63,9 @@ class Column:
     def take(self, rows: np.ndarray) -> Column:
         """The rows ``rows`` (indices) in that order."""
         values = self.values[rows] if isinstance(self.values, np.ndarray) else [self.values[int(r)] for r in rows]
-        missing = frozenset(i for i, r in enumerate(rows.tolist()) if r in self.missing) if self.missing else frozenset()
+        missing = (
+            frozenset(i for i, r in enumerate(rows.tolist()) if r in self.missing) if self.missing else frozenset()
+        )
         return Column(self.name, self.kind, values, self.channels, missing)
 
 
