@@ -128,9 +128,12 @@ def joined(table: Table, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray
 
 def fill_forward(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """``(N, C)`` with every NaN replaced by the value before it in its sequence, or by 0 before the first."""
+    gaps = np.isnan(values)
+    if not gaps.any():
+        return values
     steps = np.arange(len(values))
     begins = np.repeat(np.cumsum(lengths) - lengths, lengths)
-    latest = np.maximum.accumulate(np.where(np.isnan(values), -1, steps[:, None]), axis=0)
+    latest = np.maximum.accumulate(np.where(gaps, -1, steps[:, None]), axis=0)
     filled = np.take_along_axis(values, np.maximum(latest, 0), axis=0)
     return np.where(latest >= begins[:, None], filled, 0.0)
 

@@ -47,7 +47,7 @@ def cut_documents(table: Table, column: str, settings: DataSettings) -> tuple[Ta
     return train, valid, test
 
 
-def _borders(document: Any, settings: DataSettings) -> list[int]:  # noqa: ANN401
+def _borders(document: Any, settings: DataSettings) -> list[int]:
     total = len(document)
     # The tiny amount keeps 0.9 * 10 at 9, whatever 1 - 0.1 rounds to.
     inner = [int(total * share + 1e-6) for share in (1.0 - settings.valid - settings.test, 1.0 - settings.test)]

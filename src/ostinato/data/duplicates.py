@@ -28,7 +28,7 @@ def input_keys(table: Table, settings: DataSettings) -> list[Any]:
     return list(zip(*([_key(value) for value in table[name].values] for name in names), strict=True))
 
 
-def _key(value: Any) -> Any:  # noqa: ANN401
+def _key(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.shape, value.tobytes()
     if isinstance(value, list | tuple):
