@@ -33,7 +33,7 @@ def test_shares_of_one_long_series():
     assert marks(parts.valid, "start") == [70]
     assert marks(parts.test, "start") == [80]
     assert marks(parts.test, "trained") == [70]
-    assert parts.notes == ("19 windows of 2 steps test, 9 validate",)
+    assert parts.notes == ("windows of 2 steps: 19 test, 9 validate",)
 
 
 def test_whole_numbers_are_steps_and_rows_cut_the_end():

@@ -46,7 +46,7 @@ class Screen(Reporter):
         train, valid, test = understood.parts
         typer.echo(understood.description)
         typer.echo(f"why: {understood.reason}")
-        typer.echo(f"train {train:,}, valid {valid:,}, test {test:,}; beside {', '.join(understood.baselines)}")
+        typer.echo(f"train {train}, valid {valid}, test {test}; beside {', '.join(understood.baselines)}")
         typer.echo(f"model: {understood.model}")
         typer.echo(f"run: {understood.folder}")
 

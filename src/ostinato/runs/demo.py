@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.decoding.sampling import Sampling
+from ostinato.errors import UsageError
 from ostinato.runs.demo_data import write_adding, write_prose, write_sunspots
+from ostinato.runs.folder import occupied
 from ostinato.runs.pipeline import Run, train
 from ostinato.runs.reporter import Reporter
 from ostinato.training import write_atomically
@@ -67,6 +69,8 @@ def demo(out: str | Path = "", reporter: Reporter | None = None) -> Iterator[Cha
 def _new_folder(out: str | Path) -> Path:
     numbered = (Path("runs") / f"demo-{number}" for number in count(1))
     folder = Path(out) if str(out) else next(path for path in numbered if not path.exists())
+    if folder.exists():
+        raise UsageError(occupied(folder))
     folder.mkdir(parents=True)
     return folder
 

@@ -38,7 +38,7 @@ def page(prepared: Prepared, learned: Learned, result: Result, folder: RunFolder
     """``report.html``: one file that needs no network."""
     recipe, task = prepared.recipe, prepared.task
     division = prepared.division
-    parts = f"train {len(division.train):,}, valid {len(division.valid):,}, test {len(division.test):,} rows"
+    parts = "train {}, valid {}, test {}".format(*prepared.sizes)
     over = spread(list(result.seeds.values()))
     return report(
         Report(

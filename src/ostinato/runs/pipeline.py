@@ -131,7 +131,7 @@ def _run(prepared: Prepared, described: str, folder: RunFolder, reporter: Report
             description=prepared.task.describe(prepared.division.train),
             reason=prepared.reason,
             model=described,
-            parts=(len(prepared.division.train), len(prepared.division.valid), len(prepared.division.test)),
+            parts=prepared.sizes,
             baselines=prepared.task.baselines,
             notes=prepared.notes,
             folder=folder.path,

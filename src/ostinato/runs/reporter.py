@@ -16,7 +16,7 @@ class Understood:
         description: the task's own line: ``3,190 DNA sequences of 60 bases; target 'class', 3 labels: …``.
         reason: why this task.
         model: the model in one line.
-        parts: examples of the training, validation and test part.
+        parts: what the training, validation and test part hold: ``1,204``, ``414 series (301,000 windows)``.
         baselines: what the model will be held against.
         notes: what the reader decided and what one should know of the data.
         folder: where everything will be written.
@@ -25,7 +25,7 @@ class Understood:
     description: str
     reason: str
     model: str
-    parts: tuple[int, int, int]
+    parts: tuple[str, str, str]
     baselines: tuple[str, ...]
     notes: tuple[str, ...]
     folder: Path

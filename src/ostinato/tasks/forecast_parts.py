@@ -161,7 +161,7 @@ def _parts(cuts: Sequence[_Cut], layout: Layout, horizon: int, data: DataSetting
     every = _stride(count["valid"] * len(layout.targets))
     valid = [replace(cut_to(c.series, c.test, c.valid), every=every) for c in known]
     test = [replace(cut_to(c.series, len(c.series), c.test), trained=c.valid) for c in cuts]
-    shown = f"{count['test']:,} windows of {horizon} steps test, {-(-count['valid'] // every):,} validate"
+    shown = f"windows of {horizon} steps: {count['test']:,} test, {-(-count['valid'] // every):,} validate"
     learned, checked, tested = (to_table(part, layout, table) for part in (train, valid, test))
     return SeriesParts(learned, checked, tested, (shown,))
 

@@ -122,7 +122,9 @@ def test_what_is_not_there(tmp_path: Path) -> None:
 
 def test_gzip_whatever_its_name(tmp_path: Path) -> None:
     for name in ("a.txt.gz", "a.txt"):
-        assert read(write(tmp_path, gzip.compress(b"hello there", mtime=0), name), PLAIN)["text"].values == ["hello there"]
+        assert read(write(tmp_path, gzip.compress(b"hello there", mtime=0), name), PLAIN)["text"].values == [
+            "hello there"
+        ]
     assert Source(tmp_path / "a.CSV.GZ").suffix == ".csv"
     assert Source(tmp_path / "a.csv.gz").stem == "a"
 
