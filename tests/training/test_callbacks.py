@@ -48,6 +48,14 @@ def test_one_line_an_epoch_however_often_it_was_interrupted(tmp_path: Path) -> N
     assert lines(log.path) == []
 
 
+def test_a_finished_training_keeps_its_last_line(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log.jsonl")
+    for epoch in (1, 2, 3):
+        log.on_epoch(Progress(epoch=epoch, epochs=3), row(epoch))
+    log.on_start(Progress(epoch=3, epochs=3, finished=True))
+    assert lines(log.path) == [row(1), row(2), row(3)]
+
+
 def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

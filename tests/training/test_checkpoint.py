@@ -44,6 +44,17 @@ def test_what_is_saved_is_loaded_and_the_two_newest_stay(tmp_path: Path) -> None
     ]
 
 
+def test_only_its_own_old_files_are_removed(tmp_path: Path) -> None:
+    store = Checkpoints(tmp_path)
+    others = ["notes.json", "best.safetensors", "00000001.backup.json", "1.json.partial"]
+    for name in [*others, "00000001.safetensors.partial"]:
+        (tmp_path / name).write_text("mine")
+    for number in range(3):
+        store.save(checkpoint(number))
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {*others, *(f"0000000{k}.{suffix}" for k in (2, 3) for suffix in ("json", "safetensors"))}
+
+
 @pytest.mark.parametrize("suffix", ["json", "safetensors"])
 @pytest.mark.parametrize("harm", ["truncate", "flip", "remove", "empty", "garbage"])
 def test_a_damaged_newest_gives_way_to_the_one_before(tmp_path: Path, suffix: str, harm: str) -> None:

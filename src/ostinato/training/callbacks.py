@@ -29,6 +29,7 @@ class Progress:
         steps_per_second: steps of sequences a second, rolling.
         seconds_left: to the end of the training by the rolling speed, validation included; NaN while unknown.
         learning_rate: of the last update.
+        finished: at the start, that no epoch is left to work on.
     """
 
     epoch: int
@@ -41,6 +42,7 @@ class Progress:
     steps_per_second: float = 0.0
     seconds_left: float = float("nan")
     learning_rate: float = 0.0
+    finished: bool = False
 
 
 class Callback:
@@ -73,14 +75,15 @@ class Log(Callback):
         self.path = Path(path)
 
     def on_start(self, progress: Progress) -> None:
-        """Keeps the lines of the epochs before ``progress.epoch``."""
+        """Keeps the lines of the epochs before ``progress.epoch``, and all of a training that is at its end."""
+        first = progress.epochs + 1 if progress.finished else progress.epoch
         kept = []
         for line in self.path.read_bytes().splitlines() if self.path.exists() else ():
             try:
                 row = json.loads(line)
             except ValueError:
                 continue
-            if isinstance(row, dict) and row.get("epoch", progress.epoch) < progress.epoch:
+            if isinstance(row, dict) and row.get("epoch", first) < first:
                 kept.append(line + b"\n")
         with self._telling():
             write_atomically(self.path, b"".join(kept))

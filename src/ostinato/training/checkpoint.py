@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from ostinato.training.atomic import write_atomically
 
 FORMAT = 1
 KEPT = 2
+_OURS = re.compile(r"(\d{8})\.(?:json|safetensors)(?:\.partial)?")
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Checkpoints:
     def _drop_old(self) -> None:
         kept = {f"{number:08d}" for number in self.numbers()[-KEPT:]}
         for path in self.folder.iterdir():
-            if path.name.split(".", 1)[0] not in kept and path.suffix in (".json", ".safetensors", ".partial"):
+            if (ours := _OURS.fullmatch(path.name)) and ours[1] not in kept:
                 path.unlink(missing_ok=True)
 
     def load(self, warn: Callable[[str], None]) -> Checkpoint:

@@ -324,6 +324,7 @@ class Trainer:
             steps_per_second=rate,
             seconds_left=left,
             learning_rate=ledger.rate,
+            finished=ledger.epoch >= epochs,
         )
 
     def _last_metrics(self) -> dict[str, float]:
