@@ -102,8 +102,10 @@ def _describe(seen: Inspected) -> None:
     from ostinato.cli.results import grid
 
     if seen.answer.height:
-        shown = seen.answer.select(seen.answer.columns[:3])
-        typer.echo("; ".join(f"{name}: {value}" for name, value in zip(shown.columns, shown.row(0), strict=True)))
+        names = [name for name in seen.answer.columns if not name.startswith("p(")]  # the label's own is "probability"
+        shown = seen.answer.select(names[:3])
+        row = shown.row(0)
+        typer.echo("; ".join(f"{name}: {_short(value)}" for name, value in zip(shown.columns, row, strict=True)))
     for layer in seen.inside.layers:
         typer.echo(f"\nlayer {layer.layer}, {layer.direction} (means of the gates, sizes of the states)")
         summary = layer.summary()
@@ -112,6 +114,10 @@ def _describe(seen: Inspected) -> None:
             for place, step in enumerate(seen.steps)
         ]
         grid([["step", *summary], *lines])
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _source(source: str | None, text: list[str] | None) -> Any:
