@@ -15,7 +15,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print metrics.json and nothi
 
 @commands.command("train")
 def train_command(
-    data: Annotated[str, typer.Argument(help="A file or folder of sequences: CSV, Parquet, text, FASTA, .ts, …")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="A file or folder of sequences: CSV, Parquet, text, FASTA, .ts, …")
+    ],
     target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
     inputs: Annotated[list[str] | None, typer.Option("--input", help="Column to learn from; may be repeated.")] = None,
     task: Annotated[str | None, typer.Option(help="classify, regress, tag, language or forecast.")] = None,
@@ -74,7 +76,8 @@ def _train(
 
 @commands.command("resume")
 def resume_command(
-    run: Annotated[str, typer.Argument(help="The folder of a run that was stopped.")], as_json: Json = False
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run that was stopped.")],
+    as_json: Json = False,
 ) -> None:
     """Go on with a run that was stopped, to the same bits as if it had not been."""
 
@@ -89,7 +92,7 @@ def resume_command(
 
 @commands.command("init")
 def init_command(
-    data: Annotated[str, typer.Argument(help="A file or folder of sequences.")],
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A file or folder of sequences.")],
     target: Annotated[str, typer.Option(help="Column to predict.")] = "",
     task: Annotated[str, typer.Option(help="classify, regress, tag, language or forecast.")] = "",
     out: Annotated[str, typer.Option(help="Where the recipe is written.")] = "recipe.yaml",

@@ -43,7 +43,7 @@ def generate_command(
 def forecast_command(
     run: RunArgument,
     history: Annotated[
-        str | None, typer.Argument(metavar="[HISTORY]", help="The series to go on from; else those of the training.")
+        str | None, typer.Argument(metavar="HISTORY", help="The series to go on from; else those of the training.")
     ] = None,
     horizon: Annotated[int, typer.Option(help="Steps; 0: as many as in training. More are rolled out.")] = 0,
     seed: Annotated[int, typer.Option(help="Of the paths drawn beyond the horizon of the training.")] = 0,
