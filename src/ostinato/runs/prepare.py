@@ -106,7 +106,7 @@ def check_files(recipe: Recipe) -> None:
     """Raises ``DataError`` for the first file that is not there: before the long work, not after it."""
     for path in (recipe.files.data, recipe.files.valid, recipe.files.test):
         if path and not Path(path).exists():
-            raise DataError("does not exist", path=path)
+            raise DataError("does not exist: check the name and the folder", path=path)
 
 
 def read_first(path: str, data: DataSettings) -> Table:

@@ -47,7 +47,7 @@ class Source:
         try:
             data = self.path.read_bytes()
         except FileNotFoundError:
-            raise DataError("does not exist", path=self.path) from None
+            raise DataError("does not exist: check the name and the folder", path=self.path) from None
         except OSError as error:
             raise DataError(f"cannot be read ({error.strerror or error})", path=self.path) from None
         if data[:2] == b"\x1f\x8b":
@@ -55,7 +55,7 @@ class Source:
         elif self.path.name.lower().endswith(".gz") and data:
             raise DataError("is not a gzip file, though its name ends in .gz", path=self.path)
         if not data.strip():
-            raise DataError("is empty", path=self.path)
+            raise DataError("is empty: give a file that holds data", path=self.path)
         return data
 
     def _unpacked(self, data: bytes) -> bytes:
@@ -87,7 +87,7 @@ class Source:
             what = f"byte 0x{data[error.start]:02x}"
             raise self._unreadable(start + error.start, what, f"the file is not {encoding.upper()}") from None
         if not text.strip():
-            raise DataError("is empty", path=self.path)
+            raise DataError("is empty: give a file that holds data", path=self.path)
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
     def _unreadable(self, offset: int, what: str, why: str) -> DataError:
