@@ -187,7 +187,7 @@ def _empty(series: pl.Series) -> Guess | None:
 
 
 def _text(series: pl.Series) -> Guess | None:  # noqa: ARG001  (the last rule takes what is left)
-    return Guess(Kind.TEXT, "what is left")
+    return Guess(Kind.TEXT, "neither numbers, times, codes nor values that repeat")
 
 
 _RULES: tuple[Callable[[pl.Series], Guess | None], ...] = (
