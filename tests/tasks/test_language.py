@@ -205,6 +205,17 @@ def test_the_frame_tells_what_surprised():
     assert frame.rows() == [(0, 1, "a", 0.0), (0, 2, "b", 1.0), (0, 3, "", 2.0), (1, 1, "b", 3.0), (1, 2, "", 4.0)]
 
 
+def test_a_single_document_is_not_divided_at_random():
+    table = Table({"text": Column("text", Kind.TEXT, ["ab" * 2000])})
+    with pytest.raises(DataError, match="cut by position, not by data.split=random"):
+        Language.divide(table, DataSettings(split="random"), TaskSettings(), 0)
+
+
+def test_dna_has_bases():
+    table = Table({"dna": Column("dna", Kind.DNA, ["ACGT" * 300])})
+    assert "1,200 bases, 4 different: next base" in Language.fit(table, DataSettings(), TaskSettings()).describe(table)
+
+
 def test_it_says_what_it_understood():
     table = table_of(["abc" * 400])
     assert fitted(table).describe(table) == (

@@ -98,6 +98,11 @@ class Language(Task):
         texts = table[chosen.text].values
         lengths = [len(text) for text in texts]
         whole = chosen.conditions or len(texts) >= FEW or (len(texts) > 1 and np.mean(lengths) < 2 * DOCUMENT)
+        if len(texts) == 1 and not (valid and test) and data.split not in {"auto", "time"}:
+            raise DataError(
+                f"a single document is cut by position, not by data.split={data.split}: leave data.split out",
+                path=table.path,
+            )
         if whole or data.split not in {"auto", "time"}:
             stratum = next((name for name in chosen.conditions if table[name].kind == Kind.CATEGORY), "")
             return divide(table, replace(data, target=stratum, inputs=(chosen.text,)), seed, valid=valid, test=test)
@@ -204,6 +209,7 @@ class Language(Task):
         """``1 document of 1,115,394 characters, 65 different: next character (many-to-many, fed back)``."""
         lengths = self.vocabulary.encode(_texts(table[self.column])).lengths
         step = {"char": "character"}.get(self.vocabulary.unit, self.vocabulary.unit)
+        step = "base" if table[self.column].kind == Kind.DNA else step
         what = "document" if self.document else "text"
         size = f" of {spread(int(lengths.min()), int(lengths.max()))}" if len(lengths) else " of"
         names = ", ".join(f"'{column.name}'" for column in self.condition.columns)
