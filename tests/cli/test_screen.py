@@ -6,12 +6,14 @@ import io
 import math
 from pathlib import Path
 
+import polars as pl
 import pytest
 import typer
 from rich.console import Console
 
 from ostinato.cli.ending import ending
 from ostinato.cli.screen import Screen, number, seconds
+from ostinato.cli.write import _readable
 from ostinato.errors import DataError, UsageError
 from ostinato.runs.reporter import Understood
 from ostinato.training import History, Progress
@@ -107,6 +109,16 @@ def test_every_end_is_one_line(capsys: pytest.CaptureFixture[str], error: BaseEx
     err = capsys.readouterr().err
     assert told in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("step", "shown"), [("1y", "2009"), ("1mo", "2009-01"), ("1d", "2009-01-01"), ("1h", "2009-01-01T00:00")]
+)
+def test_forecasts_are_shown_in_the_resolution_of_the_series(step: str, shown: str) -> None:
+    times = pl.select(pl.datetime(2009, 1, 1).dt.offset_by(pl.Series(["0d", step]))).to_series()
+    frame = _readable(pl.DataFrame({"time": times, "forecast": [12.3456789, 2.0]}))
+    assert frame["time"][0] == shown
+    assert frame["forecast"].to_list() == [12.3457, 2.0]
 
 
 def test_nothing_to_resume(capsys: pytest.CaptureFixture[str]) -> None:

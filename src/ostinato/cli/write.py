@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ostinato.cli.answer import Device, Out, RunArgument, emit
 from ostinato.cli.ending import ending
+
+if TYPE_CHECKING:
+    import polars as pl
 
 commands = typer.Typer()
 
@@ -54,4 +57,21 @@ def forecast_command(
     with ending():
         from ostinato.runs.loaded import load
 
-        emit(load(run, device=device).forecast(history, horizon, seed=seed), out)
+        frame = load(run, device=device).forecast(history, horizon, seed=seed)
+        emit(frame if out else _readable(frame), out)
+
+
+def _readable(frame: pl.DataFrame) -> pl.DataFrame:
+    """For the screen: six significant digits, and times no finer than they are; files keep all of both."""
+    from polars import selectors
+
+    frame = frame.with_columns(selectors.float().round_sig_figs(6))
+    if "time" not in frame.columns or not frame["time"].dtype.is_temporal():
+        return frame
+    times = frame["time"]
+    forms = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+    if times.n_unique() > 1:  # a single one may fall on the first of a month by chance
+        forms = ["%Y", "%Y-%m", *forms]
+    units = {"%Y": "1y", "%Y-%m": "1mo", "%Y-%m-%d": "1d", "%Y-%m-%dT%H:%M": "1m", "%Y-%m-%dT%H:%M:%S": "1s"}
+    form = next((one for one in forms if (times.dt.truncate(units[one]) == times).all()), None)
+    return frame.with_columns(times.dt.strftime(form)) if form else frame
