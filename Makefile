@@ -24,7 +24,7 @@ check: $(READY)
 	sh scripts/check
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	OSTINATO_DATA="$${OSTINATO_DATA:-$(abspath ../shared/data)}" $(BIN)/python -m benchmarks
 
 docs: $(READY)
 	$(BIN)/python scripts/docs

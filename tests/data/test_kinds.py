@@ -92,6 +92,15 @@ def test_target(values: list[Any], kind: Kind) -> None:
     assert kind_of(values, target="x") is kind
 
 
+def test_a_typo_does_not_make_categories_of_numbers() -> None:
+    table = cells(price=[*(f"{k % 8}.5" for k in range(30)), "3.5o"], other=["a b"] * 31)
+    with pytest.raises(DataError, match=r"row 32, column 'price': '3.5o' is not a number.*data.kinds.price=category"):
+        guess(table, DataSettings(target="price"))
+    assert guess(table, DataSettings(target="price", kinds={"price": "category"}))["price"].kind is Kind.CATEGORY
+    digits = cells(label=[*(str(k % 5) for k in range(60)), "x", "x"], other=["a b"] * 62)
+    assert guess(digits, DataSettings(target="label"))["label"].kind is Kind.CATEGORY  # categories without it, too
+
+
 def test_reasons_are_told() -> None:
     found = guess(cells(a=["p", "q", "p", "q"], b=DNA[:1] * 4, c=list("1234")), DataSettings(id="c"))
     assert found["a"].reason == "2 different values in 4 rows"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ostinato.data.cells import Cells, as_text, is_list, share_of_numbers, to_numbers, whole
+from ostinato.data.cells import Cells, as_text, is_list, share_of_numbers, shown, to_numbers, whole
 from ostinato.data.dna import IUPAC
 from ostinato.data.settings import DataSettings
 from ostinato.data.table import SEQUENCE_KINDS, Kind
@@ -35,13 +35,32 @@ def guess(cells: Cells, settings: DataSettings) -> dict[str, Guess]:
     rows; categories; text. Where nothing is left that a model could read, a column of names is text after all.
 
     Raises:
-        DataError: ``settings.kinds`` names a column or a kind that does not exist.
+        DataError: ``settings.kinds`` names a column or a kind that does not exist; a target of numbers would be read
+            as categories or text because of a few cells.
     """
     check_overrides(cells, settings)
     guesses = {name: _guess(cells[name], settings) for name in cells.names}
+    if settings.target in cells.names and settings.target not in settings.kinds:
+        _check_typo(cells, settings.target, guesses[settings.target])
     if not any(g.kind in SEQUENCE_KINDS or g.kind is Kind.NUMBER for g in guesses.values()):
         _promote(cells, settings, guesses)
     return guesses
+
+
+def _check_typo(cells: Cells, name: str, found: Guess) -> None:
+    """Raises where a target would be numbers but for less than a tenth of its cells."""
+    series = cells[name]
+    if is_list(series) or found.kind not in {Kind.CATEGORY, Kind.TEXT} or share_of_numbers(series) <= 0.9:
+        return
+    _, bad = to_numbers(series)
+    if bad.any() and _guess_target(series.filter(pl.Series(~bad))).kind is Kind.NUMBER:
+        row = int(np.argmax(bad))
+        raise cells.fault(
+            f"{shown(series[row])} is not a number, but nearly all others are: correct it, or set "
+            f"data.kinds.{name}=category",
+            row,
+            name,
+        )
 
 
 def check_overrides(cells: Cells, settings: DataSettings) -> None:

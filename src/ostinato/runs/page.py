@@ -14,7 +14,7 @@ from ostinato import plots
 from ostinato.decoding import Sampling, samples
 from ostinato.evaluation.baselines import NAMES
 from ostinato.evaluation.seeds import spread
-from ostinato.evaluation.words import metric_name
+from ostinato.evaluation.words import metric_name, rival_name
 from ostinato.models import describe
 from ostinato.models.describe import CELLS
 from ostinato.runs.folder import RunFolder
@@ -82,7 +82,7 @@ def pictures(prepared: Prepared, learned: Learned, result: Result) -> Iterator[P
     """Learning curves, what the task's answers look like, and the memory profile."""
     task = prepared.task
     yield _curves(prepared, learned)
-    values = {name: (row[task.watch], math.nan, math.nan) for name, row in result.baseline_metrics.items()}
+    values = {rival_name(name): (row[task.watch], math.nan, math.nan) for name, row in result.baseline_metrics.items()}
     mine = {CELLS[prepared.recipe.model.cell]: (result.metrics[task.watch], math.nan, math.nan)}
     if any(math.isfinite(value) for value, _, _ in (*values.values(), *mine.values())):
         label = metric_name(task.watch)

@@ -37,7 +37,8 @@ def read_like(source: Source, data: DataSettings, kinds: Mapping[str, str], layo
     Raises:
         DataError: the file is wrong, or a cell cannot be read as its column's kind.
     """
-    data = replace(data, kinds={}, rows=0)
+    said = {name: kind for name, kind in data.kinds.items() if name == data.target}
+    data = replace(data, kinds=said, rows=0)
     wanted: Layout = layout if layout in get_args(Layout) else "auto"  # type: ignore[assignment]
     table = _read(source, data, wanted)
     pins = {
@@ -46,7 +47,7 @@ def read_like(source: Source, data: DataSettings, kinds: Mapping[str, str], layo
         if kinds.get(column.name, column.kind.value) != column.kind.value
         and not {column.kind, Kind(kinds[column.name])} & FREE
     }
-    return _read(source, replace(data, kinds=pins), wanted) if pins else table
+    return _read(source, replace(data, kinds=said | pins), wanted) if pins else table
 
 
 def layout_of(table: Table) -> str:
