@@ -13,9 +13,10 @@ from ostinato.data.examples import Batch, Examples
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.split import Division, divide
-from ostinato.data.table import Table
+from ostinato.data.table import Kind, Table
 from ostinato.sequences import Ragged
 from ostinato.tasks.settings import TaskSettings
+from ostinato.tasks.targets import with_target
 
 Outputs = dict[str, np.ndarray]
 """What a model (or a baseline) said about a set of examples: arrays whose first axis runs over the examples in order,
@@ -26,13 +27,15 @@ class Task(ABC):
     """One row of :data:`ostinato.tasks.TASKS`. Fitted on the training part only; JSON in, JSON out.
 
     Class attributes: ``name``; ``watch``, the metric by which models are compared and training is stopped;
-    ``higher_is_better``, whether a larger ``watch`` is better; ``defaults``, recipe keys that this task sets
-    (``{"model.bidirectional": True}``).
+    ``higher_is_better``, whether a larger ``watch`` is better; ``target_kind``, what the target column must hold, by
+    which rows are divided in balance (None: the task divides in its own way); ``defaults``, recipe keys that this task
+    sets (``{"model.bidirectional": True}``).
     """
 
     name: ClassVar[str]
     watch: ClassVar[str]
     higher_is_better: ClassVar[bool]
+    target_kind: ClassVar[Kind | None] = None
     defaults: ClassVar[dict[str, Any]]
 
     @property
@@ -81,6 +84,8 @@ class Task(ABC):
             DataError: there are too few rows to divide.
         """
         del settings
+        if cls.target_kind is not None:
+            data = with_target(table, data, {cls.target_kind})
         return divide(table, data, seed, valid=valid, test=test)
 
     @abstractmethod

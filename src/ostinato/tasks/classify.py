@@ -13,7 +13,6 @@ from ostinato.data.examples import Batch, Examples, SequenceExamples
 from ostinato.data.features import Features
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
-from ostinato.data.split import Division
 from ostinato.data.table import Column, Kind, Table
 from ostinato.errors import DataError, ModelFolderError
 from ostinato.tasks import metrics
@@ -42,6 +41,7 @@ class Classify(Task):
     name: ClassVar[str] = "classify"
     watch: ClassVar[str] = "accuracy"
     higher_is_better: ClassVar[bool] = True
+    target_kind: ClassVar[Kind | None] = Kind.CATEGORY
     defaults: ClassVar[dict[str, Any]] = {"model.bidirectional": True, "model.dropout": 0.3}
 
     @property
@@ -59,19 +59,6 @@ class Classify(Task):
         """Majority and the network without memory; for symbols also n-grams."""
         symbols = ("ngram_logistic",) if self.features.kind != Kind.SERIES else ()
         return ("majority", "feed_forward", *symbols)
-
-    @classmethod
-    def divide(
-        cls,
-        table: Table,
-        data: DataSettings,
-        settings: TaskSettings,
-        seed: int,
-        valid: Table | None = None,
-        test: Table | None = None,
-    ) -> Division:
-        """By rows, the shares of the labels kept."""
-        return super().divide(table, with_target(table, data, {Kind.CATEGORY}), settings, seed, valid, test)
 
     @classmethod
     def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:

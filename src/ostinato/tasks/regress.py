@@ -15,7 +15,6 @@ from ostinato.data.features import Features
 from ostinato.data.scaler import Scaler
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
-from ostinato.data.split import Division
 from ostinato.data.table import Column, Kind, Table
 from ostinato.errors import DataError, ModelFolderError
 from ostinato.tasks import metrics
@@ -40,6 +39,7 @@ class Regress(Task):
     name: ClassVar[str] = "regress"
     watch: ClassVar[str] = "rmse"
     higher_is_better: ClassVar[bool] = False
+    target_kind: ClassVar[Kind | None] = Kind.NUMBER
     defaults: ClassVar[dict[str, Any]] = {}
 
     @property
@@ -56,19 +56,6 @@ class Regress(Task):
     def baselines(self) -> tuple[str, ...]:
         """The mean and the network without memory."""
         return ("mean", "feed_forward")
-
-    @classmethod
-    def divide(
-        cls,
-        table: Table,
-        data: DataSettings,
-        settings: TaskSettings,
-        seed: int,
-        valid: Table | None = None,
-        test: Table | None = None,
-    ) -> Division:
-        """By rows."""
-        return super().divide(table, with_target(table, data, {Kind.NUMBER}), settings, seed, valid, test)
 
     @classmethod
     def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:

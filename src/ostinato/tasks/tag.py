@@ -14,7 +14,6 @@ from ostinato.data.examples import Batch, Examples, SequenceExamples
 from ostinato.data.features import Features, check_groups
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
-from ostinato.data.split import Division
 from ostinato.data.table import Column, Kind, Table
 from ostinato.errors import DataError, ModelFolderError
 from ostinato.sequences import Ragged
@@ -44,6 +43,7 @@ class Tag(Task):
     name: ClassVar[str] = "tag"
     watch: ClassVar[str] = "accuracy"
     higher_is_better: ClassVar[bool] = True
+    target_kind: ClassVar[Kind | None] = Kind.TAGS
     defaults: ClassVar[dict[str, Any]] = {
         "data.min_count": 2,
         "model.bidirectional": True,
@@ -67,19 +67,6 @@ class Tag(Task):
         """Majority and the network without memory; for symbols also n-grams around the step."""
         symbols = ("ngram_logistic",) if self.features.kind != Kind.SERIES else ()
         return ("majority", "feed_forward", *symbols)
-
-    @classmethod
-    def divide(
-        cls,
-        table: Table,
-        data: DataSettings,
-        settings: TaskSettings,
-        seed: int,
-        valid: Table | None = None,
-        test: Table | None = None,
-    ) -> Division:
-        """By rows."""
-        return super().divide(table, with_target(table, data, {Kind.TAGS}), settings, seed, valid, test)
 
     @classmethod
     def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:
