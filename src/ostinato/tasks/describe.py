@@ -11,12 +11,13 @@ _NAME = {Kind.TEXT: "texts", Kind.TOKENS: "token sequences", Kind.DNA: "DNA sequ
 
 def describe_inputs(table: Table, features: Features) -> str:
     """``3,190 DNA sequences of 60 bases``, ``270 series of 7 to 29 steps, 12 channels``."""
-    lengths = features.examples(table).lengths
+    pieces = features.vocabulary.pieces if features.vocabulary else None
+    lengths = [len(pieces(value) if pieces else value) for value in table[features.column].values]
     unit = features.vocabulary.unit if features.vocabulary else ""
     step = {Kind.TOKENS: "tokens", Kind.DNA: "bases", Kind.SERIES: "steps"}.get(features.kind) or _STEP[unit]
     text = f"{len(table):,} {_NAME[features.kind]}"
-    if len(lengths):
-        text += f" of {spread(int(lengths.min()), int(lengths.max()))} {step}"
+    if lengths:
+        text += f" of {spread(min(lengths), max(lengths))} {step}"
     if features.channels is not None:
         count = len(features.channels.names)
         text += f", {count:,} channel{'s' if count != 1 else ''}"
