@@ -1,0 +1,230 @@
+// A layer in one direction, forward.
+//
+// In chunks of time: first the input product of all rows of the chunk, then the recurrence, a tile of rows and a panel
+// of units at a time: the hidden product stays in registers, is added to the input's, and goes through the gates there.
+#pragma once
+
+#include "cells.h"
+#include "gemm.h"
+#include "steps.h"
+
+namespace ostinato::OSTINATO_ISA {
+
+// Where one row of a tile reads and writes.
+template <class T> struct ForwardRow {
+  const T *h, *c;  // the state before
+  T* pre;          // the input product, and then the saved vectors, of panel 0
+  T *y, *c_after;
+};
+
+template <class Cell> struct ForwardSpace {
+  using T = typename Cell::Number;
+  using W = Layout<Cell>;
+  int64_t chunk, pre_panel;  // rows of a chunk; numbers from one panel of `pre` to the next
+  T *x_panels, *h_panels, *bias, *more;
+  T* pre;
+  int64_t* list;
+  ForwardRow<T>* rows;
+  T* zeros;
+  int64_t bytes;
+
+  ForwardSpace(const Forward& f, int member, int members, char* scratch) {
+    const int64_t panels = W::panels(f.units), wide = panels * W::panel_units;
+    chunk = longest_chunk(f.rows, max(64, (512 << 10) / (wide * Cell::S * static_cast<int64_t>(sizeof(T)))));
+    pre_panel = (f.saved != nullptr ? f.rows.total : chunk) * W::saved_row;
+    Carver carver{scratch};
+    x_panels = carver.take<T>(panels * f.inputs * W::C * W::L);
+    h_panels = carver.take<T>(panels * f.units * W::C * W::L);
+    bias = carver.take<T>(wide * Cell::G);
+    more = carver.take<T>(wide * max(1, Cell::A));
+    zeros = carver.take<T>(f.units);
+    for (int i = 0; i < members; ++i) {
+      T* my_pre = carver.take<T>(f.saved != nullptr ? 0 : panels * pre_panel);
+      int64_t* my_list = carver.take<int64_t>(chunk);
+      ForwardRow<T>* my_rows = carver.take<ForwardRow<T>>(f.rows.slots);
+      if (i == member) pre = my_pre, list = my_list, rows = my_rows;
+    }
+    bytes = carver.used;
+  }
+};
+
+// pre = W_ih x + b of one panel for R rows.
+template <class Cell, int R, class T = typename Cell::Number>
+void project_tile(const T* const (&x)[R], T* const (&pre)[R], const T* weights, const T* bias, int64_t inputs) {
+  using W = Layout<Cell>;
+  vec<T> sum[R][W::C];
+  for (int r = 0; r < R; ++r)
+    for (int c = 0; c < W::C; ++c) sum[r][c] = load(bias + c * W::L);
+  multiply<T, R, W::C>(sum, x, weights, inputs);
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < Cell::units; ++v)
+      for (int g = 0; g < Cell::G; ++g) store(pre[r] + (v * Cell::S + g) * W::L, sum[r][v * Cell::G + g]);
+}
+
+// One panel of one step for R rows. `unit`: the panel's first unit; `offset`: where the panel lies in `pre`.
+template <class Cell, int R, class T = typename Cell::Number>
+void step_tile(const ForwardRow<T>* rows, const T* weights, const T* more, int64_t units, int64_t unit, int64_t offset,
+               bool keep) {
+  using W = Layout<Cell>;
+  vec<T> sum[R][W::C];
+  const T* h[R];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+    h[r] = rows[r].h;
+#pragma GCC unroll 4
+    for (int v = 0; v < Cell::units; ++v)
+      Cell::begin(&sum[r][v * Cell::G], rows[r].pre + offset + v * Cell::S * W::L, more + v * W::L);
+  }
+  multiply<T, R, W::C>(sum, h, weights, units);
+#pragma GCC unroll 4
+  for (int v = 0; v < Cell::units; ++v) {
+    const int64_t at = unit + v * W::L;
+    const int count = static_cast<int>(max(0, min(W::L, units - at)));
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const ForwardRow<T>& row = rows[r];
+      T* pre = row.pre + offset + v * Cell::S * W::L;
+      vec<T> before{}, c_before{}, after{}, c_after{}, saved[Cell::S];
+      if constexpr (Cell::A > 0) before = load(row.h + at, count);
+      if constexpr (Cell::has_c) c_before = load(row.c + at, count);
+      Cell::forward(&sum[r][v * Cell::G], pre, more + v * W::L, before, c_before, after, c_after, saved);
+      store(row.y + at, after, count);
+      if constexpr (Cell::has_c) store(row.c_after + at, c_after, count);
+      if (keep)
+        for (int i = 0; i < Cell::S; ++i) store(pre + i * W::L, saved[i]);
+    }
+  }
+}
+
+template <class Cell> class ForwardPass {
+  using T = typename Cell::Number;
+  using W = Layout<Cell>;
+
+  const Forward& f;
+  const Member& member;
+  const Share<Cell> share;
+  const ForwardSpace<Cell> space;
+  const bool keep;
+  const int64_t panels, first_panel, last_panel;
+
+  const T* x(int64_t row) const { return static_cast<const T*>(f.x) + row * f.inputs; }
+  const T* h0(int64_t slot) const { return static_cast<const T*>(f.h0) + slot * f.units; }
+  const T* c0(int64_t slot) const { return static_cast<const T*>(f.c0) + slot * f.units; }
+  T* y(int64_t row) const { return static_cast<T*>(f.y) + row * f.y_stride; }
+  T* hn(int64_t slot) const { return static_cast<T*>(f.hn) + slot * f.units; }
+  T* cn(int64_t slot) const { return static_cast<T*>(f.cn) + slot * f.units; }
+  T* c(int64_t row) const { return static_cast<T*>(f.c) + row * f.units; }
+  // Where row number i of this member's list, row `row` of all, has its input product.
+  T* pre(int64_t i, int64_t row) const {
+    return keep ? static_cast<T*>(f.saved) + row * W::saved_row : space.pre + i * W::saved_row;
+  }
+
+ public:
+  ForwardPass(const Forward& f, const Member& member, char* scratch)
+      : f(f), member(member), share(f.rows, f.inputs, f.units, member.id, member.count),
+        space(f, member.id, member.count, scratch), keep(f.saved != nullptr), panels(W::panels(f.units)),
+        first_panel(share.panel(panels, share.id)), last_panel(share.panel(panels, share.id + 1)) {}
+
+  void run() {
+    prepare();
+    for (int64_t s = 0; s < f.rows.steps;) {
+      const int64_t end = chunk_end(f.rows, s, space.chunk);
+      const int64_t count = list_rows(s, end);
+      project(count);
+      for (int64_t at = 0; s < end; ++s) at = step(s, at);
+    }
+    finish();
+  }
+
+ private:
+  // Weights and biases packed, each member its share; in inference the cell states start in cn.
+  void prepare() {
+    const int64_t from = share.even(panels, share.id), to = share.even(panels, share.id + 1);
+    const Weights& w = f.weights;
+    pack_forward<Cell>(static_cast<const T*>(w.ih), f.units, f.inputs, Cell::input_gates, space.x_panels, from, to);
+    pack_forward<Cell>(static_cast<const T*>(w.hh), f.units, f.units, Cell::hidden_gates, space.h_panels, from, to);
+    if (share.id == 0)
+      pack_bias<Cell>(static_cast<const T*>(w.bias_ih), static_cast<const T*>(w.bias_hh), f.units, space.bias,
+                      space.more);
+    if (Cell::has_c && !keep)
+      for (int64_t j = share.id; j < f.rows.slots; j += share.count) copy(c0(j), cn(j), f.units);
+    member.sync();
+  }
+
+  // This member's rows of a chunk of steps.
+  int64_t list_rows(int64_t s, int64_t end) {
+    int64_t count = 0;
+    for (; s < end; ++s) {
+      const Step step = step_at(f.rows, s);
+      for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step()) space.list[count++] = step.first + j;
+    }
+    return count;
+  }
+
+  void project(int64_t count) {
+    for (int64_t p = first_panel; p < last_panel; ++p)
+      in_tiles<W::R>(count, [&](int64_t first, int n) {
+        with_rows<W::R>(n, [&](auto tile) {
+            constexpr int R = decltype(tile)::value;
+          const T* from[R];
+          T* to[R];
+          for (int r = 0; r < R; ++r) {
+            const int64_t row = space.list[first + r];
+            from[r] = x(row), to[r] = pre(first + r, row) + p * space.pre_panel;
+          }
+          project_tile<Cell, R>(from, to, space.x_panels + p * f.inputs * W::C * W::L, space.bias + p * W::C * W::L,
+                                f.inputs);
+        });
+      });
+  }
+
+  // One step; `at` is the place of its first row in the list. Gives the place after its last.
+  int64_t step(int64_t s, int64_t at) {
+    const Step step = step_at(f.rows, s);
+    int64_t count = 0;
+    for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step(), ++count) {
+      const int64_t row = step.first + j;
+      ForwardRow<T>& to = space.rows[count];
+      const bool fresh = begins(f.rows, step, j);
+      to.h = fresh ? h0(j) : y(step.before + j);
+      to.pre = pre(at + count, row);
+      to.y = y(row);
+      if constexpr (Cell::has_c) {
+        to.c = fresh ? c0(j) : keep ? c(step.before + j) : cn(j);
+        to.c_after = keep ? c(row) : cn(j);
+      }
+    }
+    for (int64_t p = first_panel; p < last_panel; ++p)
+      in_tiles<W::R>(count, [&](int64_t first, int n) {
+        with_rows<W::R>(n, [&](auto tile) {
+            constexpr int R = decltype(tile)::value;
+          step_tile<Cell, R>(space.rows + first, space.h_panels + p * f.units * W::C * W::L,
+                             space.more + p * W::panel_units, f.units, p * W::panel_units, p * space.pre_panel, keep);
+        });
+      });
+    if (share.by_units()) member.sync();
+    return at + count;
+  }
+
+  // The state after each sequence's last step; of a sequence without a step, the initial one.
+  void finish() {
+    const bool c_rows = Cell::has_c && keep;
+    for (int64_t j = f.rows.slots - 1, length = 0; j >= 0; --j) {
+      while (length < f.rows.steps && f.rows.sizes[length] > j) ++length;
+      if (j % share.count != share.id) continue;
+      const int64_t last = length == 0 ? -1 : f.rows.starts[f.rows.reverse ? 0 : length - 1] + j;
+      copy<T>(last < 0 ? h0(j) : y(last), hn(j), f.units);
+      if (c_rows) copy<T>(last < 0 ? c0(j) : c(last), cn(j), f.units);
+    }
+  }
+};
+
+template <class Cell> void forward(const Forward& f, const Member& member, char* scratch) {
+  ForwardPass<Cell>(f, member, scratch).run();
+}
+
+template <class Cell> int64_t forward_scratch(const Forward& f, int members) {
+  return ForwardSpace<Cell>(f, 0, members, nullptr).bytes;
+}
+
+}  // namespace ostinato::OSTINATO_ISA

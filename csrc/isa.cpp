@@ -1,0 +1,58 @@
+#include "isa.h"
+
+#include <atomic>
+#include <cstring>
+
+namespace ostinato {
+
+extern const Isa isa_baseline;
+#if defined(__x86_64__)
+extern const Isa isa_avx2, isa_avx512;
+#endif
+
+namespace {
+
+struct Available {
+  const Isa* list[4] = {};
+  size_t count = 0;
+  Available() {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+      list[count++] = &isa_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) list[count++] = &isa_avx2;
+#endif
+    list[count++] = &isa_baseline;
+  }
+};
+
+const Available& available() {
+  static const Available found;
+  return found;
+}
+
+std::atomic<const Isa*> chosen{nullptr};
+
+}  // namespace
+
+const Isa* const* available_isas(size_t& count) {
+  count = available().count;
+  return available().list;
+}
+
+const Isa& isa() {
+  const Isa* found = chosen.load(std::memory_order_acquire);
+  return found != nullptr ? *found : *available().list[0];
+}
+
+bool choose_isa(const char* name) {
+  for (size_t i = 0; i < available().count; ++i)
+    if (std::strcmp(available().list[i]->name, name) == 0) {
+      chosen.store(available().list[i], std::memory_order_release);
+      return true;
+    }
+  return false;
+}
+
+}  // namespace ostinato

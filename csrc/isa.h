@@ -1,0 +1,19 @@
+// Which instruction set serves this process.
+#pragma once
+
+#include <cstddef>
+
+#include "layer.h"
+
+namespace ostinato {
+
+// Those compiled in that this machine has, the best first.
+const Isa* const* available_isas(size_t& count);
+
+// The one in use: the best, or the one chosen by name.
+const Isa& isa();
+
+// False if this machine does not have it.
+bool choose_isa(const char* name);
+
+}  // namespace ostinato

@@ -1,0 +1,86 @@
+// What a caller hands to the kernels: one layer in one direction over ragged rows. Plain pointers and sizes, no library.
+//
+// Letters as everywhere in this project: T steps, B sequences (slots, the longest first), N rows, I inputs, H units.
+#pragma once
+
+#include <cstdint>
+
+namespace ostinato {
+
+enum class Cell : int { elman_tanh, elman_relu, lstm, gru, count };
+enum class Number : int { float32, float64, count };
+
+// Time-major packed rows: step t holds sizes[t] rows from row starts[t] on; slot j of step t is row starts[t] + j.
+struct Rows {
+  int64_t steps = 0, slots = 0, total = 0;
+  const int64_t* sizes = nullptr;
+  const int64_t* starts = nullptr;
+  const uint8_t* reset = nullptr;  // (N): this row starts from the initial state again; or none
+  bool reverse = false;            // each sequence is read from its end
+};
+
+// Weights as torch.nn lays them out, and where they lie packed for the kernels.
+struct Weights {
+  const void *ih = nullptr, *hh = nullptr;            // (G H, I), (G H, H)
+  const void *bias_ih = nullptr, *bias_hh = nullptr;  // (G H) or none
+};
+
+struct Forward {
+  int64_t inputs = 0, units = 0;
+  Rows rows;
+  Weights weights;
+  const void* x = nullptr;  // (N, I)
+  const void* h0 = nullptr; // (B, H)
+  const void* c0 = nullptr; // (B, H), for cells that have c
+  void* y = nullptr;        // (N, H) in rows of y_stride
+  int64_t y_stride = 0;
+  void* hn = nullptr;       // (B, H)
+  void* cn = nullptr;       // (B, H)
+  void* saved = nullptr;    // gates for backward, saved_size numbers; or none, in inference
+  void* c = nullptr;        // (N, H) cell states for backward; or none
+};
+
+struct Backward {
+  int64_t inputs = 0, units = 0;
+  Rows rows;
+  Weights weights;
+  const void* x = nullptr;
+  const void *h0 = nullptr, *c0 = nullptr;
+  const void* y = nullptr;  // the outputs of forward
+  int64_t y_stride = 0;
+  const void *saved = nullptr, *c = nullptr;
+  const void* dy = nullptr;  // (N, H) in rows of dy_stride; or none
+  int64_t dy_stride = 0;
+  const void *dhn = nullptr, *dcn = nullptr;  // (B, H) or none
+  void* dx = nullptr;                         // (N, I); or none
+  void *dh0 = nullptr, *dc0 = nullptr;        // (B, H)
+  void *dih = nullptr, *dhh = nullptr;        // as the weights
+  void *dbias_ih = nullptr, *dbias_hh = nullptr;
+};
+
+// One thread of a team at work on a call.
+struct Member {
+  int id = 0, count = 1;
+  void (*wait)(void*) = nullptr;  // returns when every member has called it
+  void* team = nullptr;
+  void sync() const {
+    if (count > 1) wait(team);
+  }
+};
+
+// What one instruction set offers for one cell and number.
+struct Kernel {
+  int64_t (*saved_size)(int64_t units, int64_t total);  // numbers
+  int64_t (*forward_scratch)(const Forward&, int members);    // bytes
+  int64_t (*backward_scratch)(const Backward&, int members);  // bytes
+  int (*members)(int64_t inputs, int64_t units, const Rows&, int most);  // how many threads the work is worth
+  void (*forward)(const Forward&, const Member&, char* scratch);
+  void (*backward)(const Backward&, const Member&, char* scratch);
+};
+
+struct Isa {
+  const char* name;
+  Kernel kernels[static_cast<int>(Cell::count)][static_cast<int>(Number::count)];
+};
+
+}  // namespace ostinato

@@ -1,0 +1,16 @@
+// A team of threads that lives as long as the process, sleeps between calls, and is made anew after a fork.
+#pragma once
+
+#include "layer.h"
+
+namespace ostinato {
+
+// Runs work(context, member) on `members` threads, the calling one among them, and returns when all are done. While one
+// call has the team, a call from another thread runs on its own thread alone.
+void run_team(int members, void (*work)(void* context, const Member& member), void* context);
+
+// Memory for one call, from a buffer that the calling thread keeps; aligned to a cache line. It is valid until the
+// thread asks again.
+char* scratch(int64_t bytes);
+
+}  // namespace ostinato

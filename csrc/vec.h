@@ -1,0 +1,95 @@
+// One vector of the instruction set this file is compiled for, through the compilers' vector extensions (GCC, Clang).
+//
+// Every kernel is written once over Vec<T>; the instruction set only chooses the width and the register count. Each
+// instruction set is compiled into a namespace of its own (OSTINATO_ISA), so that no inline function of one can be
+// linked into another. For the same reason no kernel may use a template of the standard library.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#ifndef OSTINATO_ISA
+#error "compile through one of the isa_*.cpp files"
+#endif
+
+namespace ostinato::OSTINATO_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr int vector_bytes = 64, registers = 32;
+#elif defined(__AVX2__)
+inline constexpr int vector_bytes = 32, registers = 16;
+#elif defined(__aarch64__)
+inline constexpr int vector_bytes = 16, registers = 32;
+#else
+inline constexpr int vector_bytes = 16, registers = 16;
+#endif
+
+template <class T> struct Bits;
+template <> struct Bits<float> { using type = int32_t; };
+template <> struct Bits<double> { using type = int64_t; };
+
+template <class T> struct Vec {
+  typedef T type __attribute__((vector_size(vector_bytes)));
+  typedef typename Bits<T>::type bits __attribute__((vector_size(vector_bytes)));
+  typedef T unaligned __attribute__((vector_size(vector_bytes), aligned(alignof(T)), may_alias));
+  static constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
+};
+
+template <class T> using vec = typename Vec<T>::type;
+template <class T> inline constexpr int lanes = Vec<T>::lanes;
+
+// How many rows of C vectors each the registers hold, beside the C vectors they are multiplied with.
+template <int C> inline constexpr int rows_of = registers == 32 ? (C == 4 ? 6 : C == 3 ? 8 : C == 2 ? 12 : 14)
+                                                                : (C == 4 ? 2 : C == 3 ? 3 : C == 2 ? 4 : 6);
+
+template <class T> inline vec<T> all(T value) { return value - vec<T>{}; }
+
+template <class T> inline vec<T> load(const T* from) {
+  return *reinterpret_cast<const typename Vec<T>::unaligned*>(from);
+}
+
+template <class T> inline void store(T* to, vec<T> value) {
+  *reinterpret_cast<typename Vec<T>::unaligned*>(to) = value;
+}
+
+// The first `count` elements (0 to lanes); nothing beyond them is touched, and the other lanes are 0.
+template <class T> inline vec<T> load(const T* from, int count) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    return (vec<T>)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1u), from);
+  } else {
+    return (vec<T>)_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1u), from);
+  }
+#else
+  if (count == lanes<T>) return load(from);
+  vec<T> value{};
+  std::memcpy(&value, from, sizeof(T) * static_cast<size_t>(count));
+  return value;
+#endif
+}
+
+template <class T> inline void store(T* to, vec<T> value, int count) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1u), (__m512)value);
+  } else {
+    _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1u << count) - 1u), (__m512d)value);
+  }
+#else
+  if (count == lanes<T>) {
+    store(to, value);
+  } else {
+    std::memcpy(to, &value, sizeof(T) * static_cast<size_t>(count));
+  }
+#endif
+}
+
+inline int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
+inline int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
+inline int64_t blocks(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
+}  // namespace ostinato::OSTINATO_ISA
