@@ -18,21 +18,27 @@ template <class T> struct BackwardRow {
   T *carry, *gradient;
 };
 
+// Rows of one matrix that lie one after the other and belong to rows of the chunk that do so too.
+template <class T> struct Run {
+  const T* from;
+  int64_t stride, place, count;
+};
+
 template <class Cell> struct BackwardSpace {
   using T = typename Cell::Number;
   using W = Layout<Cell>;
   int64_t chunk, panel, carry_row, bytes;  // `panel`: numbers from one panel of gradients to the next
   T *x_panels, *h_panels;                  // weights packed for the way back
   T *gradients;                            // (P, chunk + B + 1, grad_row): rows, then the step after the chunk, then 0
-  T *x_rows, *h_rows;                      // the chunk's inputs and states, R columns side by side, and a column of 1
-  T *dih, *dhh;                            // sums over the chunks so far, packed
+  Run<T>* runs;                            // where the chunk's states before each step lie
+  T *dih, *dhh;                            // sums over the chunks so far, packed; the biases' after the last column
   T* carry;
   BackwardRow<T>* rows;
   int64_t *fresh, *fresh_slot;
 
   BackwardSpace(const Backward& b, int member, int members, char* scratch) {
     const int64_t panels = W::panels(b.units), width = panels * W::panel_units * Cell::D;
-    const int64_t wanted = max(96, (1 << 20) / (width * static_cast<int64_t>(sizeof(T))));
+    const int64_t wanted = max(384, (1 << 20) / (width * static_cast<int64_t>(sizeof(T))));
     chunk = longest_chunk(b.rows, wanted);
     panel = (chunk + b.rows.slots + 1) * W::grad_row;
     carry_row = max(W::wide_panels(b.units) * W::wide * W::L, panels * W::panel_units);
@@ -41,16 +47,15 @@ template <class Cell> struct BackwardSpace {
     x_panels = carver.take<T>(b.dx == nullptr ? 0 : W::wide_panels(b.inputs) * depth);
     h_panels = carver.take<T>(W::wide_panels(b.units) * depth);
     gradients = carver.take<T>(panels * panel);
-    x_rows = carver.take<T>(blocks(b.inputs + 1, W::R) * W::R * chunk);
-    h_rows = carver.take<T>(blocks(b.units + 1, W::R) * W::R * chunk);
-    dih = carver.take<T>(panels * blocks(b.inputs + 1, W::R) * W::R * W::C * W::L);
-    dhh = carver.take<T>(panels * blocks(b.units + 1, W::R) * W::R * W::C * W::L);
+    dih = carver.take<T>(panels * (b.inputs + 1) * W::C * W::L);
+    dhh = carver.take<T>(panels * (b.units + 1) * W::C * W::L);
     carry = carver.take<T>(b.rows.slots * carry_row);
     for (int i = 0; i < members; ++i) {
       BackwardRow<T>* my_rows = carver.take<BackwardRow<T>>(b.rows.slots);
       int64_t* my_fresh = carver.take<int64_t>(chunk);
       int64_t* my_slot = carver.take<int64_t>(chunk);
-      if (i == member) rows = my_rows, fresh = my_fresh, fresh_slot = my_slot;
+      Run<T>* my_runs = carver.take<Run<T>>(chunk + 1);
+      if (i == member) rows = my_rows, fresh = my_fresh, fresh_slot = my_slot, runs = my_runs;
     }
     bytes = carver.used;
   }
@@ -106,12 +111,11 @@ template <class Cell> class BackwardPass {
       const Step first = step_at(b.rows, start), last = step_at(b.rows, end - 1);
       chunk_first = min(first.first, last.first);
       const int64_t count = max(first.first + first.count, last.first + last.count) - chunk_first;
-      pack_rows(start, end, count);
       for (int64_t s = end - 1; s >= start; --s) step(s, s + 1 == end);
       member.sync();
       into_initial(start, end);
       into_input(count);
-      into_weights(count);
+      into_weights(start, end, count);
       keep_for_next(first);
       member.sync();
       end = start;
@@ -130,8 +134,7 @@ template <class Cell> class BackwardPass {
       pack_backward<Cell>(static_cast<const T*>(w.ih), b.units, b.inputs, Cell::input_gates, space.x_panels,
                           share.even(count, id), share.even(count, id + 1));
     }
-    const int64_t x_size = blocks(b.inputs + 1, W::R) * W::R * W::C * W::L,
-                  h_size = blocks(b.units + 1, W::R) * W::R * W::C * W::L;
+    const int64_t x_size = (b.inputs + 1) * W::C * W::L, h_size = (b.units + 1) * W::C * W::L;
     for (int64_t p = share.even(panels, id); p < share.even(panels, id + 1); ++p) {
       std::memset(space.dih + p * x_size, 0, static_cast<size_t>(x_size) * sizeof(T));
       std::memset(space.dhh + p * h_size, 0, static_cast<size_t>(h_size) * sizeof(T));
@@ -144,38 +147,6 @@ template <class Cell> class BackwardPass {
       if (Cell::has_c) std::memset(static_cast<T*>(b.dc0) + j * b.units, 0, static_cast<size_t>(b.units) * sizeof(T));
     }
     member.sync();
-  }
-
-  // The operands of the weight gradients: R columns of the chunk's rows side by side, and a column of ones.
-  void pack_rows(int64_t start, int64_t end, int64_t count) {
-    const int64_t x_blocks = blocks(b.inputs + 1, W::R), h_blocks = blocks(b.units + 1, W::R);
-    const int64_t from = share.even(x_blocks + h_blocks, share.id), to = share.even(x_blocks + h_blocks, share.id + 1);
-    for (int64_t s = start; s < end; ++s) {
-      const Step step = step_at(b.rows, s);
-      for (int64_t j = 0; j < step.count; ++j) {
-        const int64_t row = step.first + j, place = row - chunk_first;
-        const T* x = static_cast<const T*>(b.x) + row * b.inputs;
-        const T* h = begins(b.rows, step, j) ? h0(j) : y(step.before + j);
-        pack_row(x, b.inputs, min(from, x_blocks), min(to, x_blocks), space.x_rows, count, place);
-        pack_row(h, b.units, max(from - x_blocks, 0), max(to - x_blocks, 0), space.h_rows, count, place);
-      }
-    }
-  }
-
-  static void pack_row(const T* row, int64_t columns, int64_t from, int64_t to, T* packed, int64_t count,
-                       int64_t place) {
-    for (int64_t block = from; block < to; ++block) {
-      T* target = packed + (block * count + place) * W::R;
-      const T* source = row + block * W::R;
-      if ((block + 1) * W::R <= columns) {
-        for (int r = 0; r < W::R; ++r) target[r] = source[r];
-      } else {
-        for (int r = 0; r < W::R; ++r) {
-          const int64_t column = block * W::R + r;
-          target[r] = column < columns ? source[r] : column == columns ? T(1) : T(0);
-        }
-      }
-    }
   }
 
   void step(int64_t s, bool last_of_chunk) {
@@ -302,33 +273,80 @@ template <class Cell> class BackwardPass {
       });
   }
 
-  void into_weights(int64_t count) {
-    const int64_t from = share.even(panels, share.id), to = share.even(panels, share.id + 1);
-    for (int64_t p = from; p < to; ++p) {
-      add_outer(space.x_rows, b.inputs + 1, 0, p, space.dih, count);
-      add_outer(space.h_rows, b.units + 1, Cell::hidden_at, p, space.dhh, count);
+  void into_weights(int64_t start, int64_t end, int64_t count) {
+    const int64_t runs = list_runs(start, end);
+    const Run<T> x{static_cast<const T*>(b.x) + chunk_first * b.inputs, b.inputs, 0, count};
+    // All tiles of all panels in a row, each member an even part of them.
+    const int64_t x_tiles = blocks(b.inputs, W::R), h_tiles = blocks(b.units, W::R), tiles = x_tiles + h_tiles;
+    int64_t at = share.even(panels * tiles, share.id);
+    for (const int64_t last = share.even(panels * tiles, share.id + 1); at < last;) {
+      const int64_t p = at / tiles, from = at % tiles, to = min(tiles, from + last - at);
+      add_outer(&x, 1, b.inputs, 0, p, space.dih, count, {min(from, x_tiles), min(to, x_tiles)});
+      add_outer(space.runs, runs, b.units, Cell::hidden_at, p, space.dhh, count,
+                {max(from - x_tiles, 0), max(to - x_tiles, 0)});
+      at += to - from;
     }
   }
 
-  // Adds the product of the chunk's packed rows with the gate gradients of panel p.
-  void add_outer(const T* packed, int64_t columns, int from, int64_t p, T* sums, int64_t count) {
-    const int64_t tiles = blocks(columns, W::R);
+  // The states before the chunk's steps, as few runs as there are.
+  int64_t list_runs(int64_t start, int64_t end) {
+    int64_t runs = 0;
+    for (int64_t s = start; s < end; ++s) {
+      const Step step = step_at(b.rows, s);
+      for (int64_t j = 0; j < step.count; ++j) {
+        const bool fresh = begins(b.rows, step, j);
+        const T* from = fresh ? h0(j) : y(step.before + j);
+        const int64_t place = step.first + j - chunk_first, stride = fresh ? b.units : b.y_stride;
+        Run<T>& last = space.runs[runs - 1];
+        if (runs > 0 && last.stride == stride && last.place + last.count == place &&
+            last.from + last.count * stride == from) {
+          ++last.count;
+        } else {
+          space.runs[runs++] = {from, stride, place, 1};
+        }
+      }
+    }
+    return runs;
+  }
+
+  struct Tiles {
+    int64_t from, to;
+  };
+
+  // Adds the product of some columns of the rows with the gate gradients of panel p, and, with the first, their sum.
+  void add_outer(const Run<T>* runs, int64_t run_count, int64_t columns, int from, int64_t p, T* sums, int64_t count,
+                 const Tiles& tiles) {
+    constexpr int width = W::C * W::L;
     int place[W::C];
     for (int v = 0; v < Cell::units; ++v)
       for (int g = 0; g < Cell::G; ++g) place[v * Cell::G + g] = v * Cell::D + from + g;
-    for (int64_t block = 0; block < tiles; ++block) {
-      T* target = sums + (p * tiles + block) * W::R * W::C * W::L;
-      vec<T> sum[W::R][W::C];
+    T* panel = sums + p * (columns + 1) * width;
+    const T* gradients = gradient(0) + p * space.panel;
+    for (int64_t i = tiles.from; i < tiles.to; ++i) {
+      const int64_t at = i * W::R;
+      with_rows<W::R>(static_cast<int>(min(W::R, columns - at)), [&](auto tile) {
+        constexpr int R = decltype(tile)::value;
+        vec<T> sum[R][W::C];
+        T* target = panel + at * width;
 #pragma GCC unroll 16
-      for (int r = 0; r < W::R; ++r)
+        for (int r = 0; r < R; ++r)
 #pragma GCC unroll 16
-        for (int c = 0; c < W::C; ++c) sum[r][c] = load(target + (r * W::C + c) * W::L);
-      outer<T, W::R, W::C>(sum, packed + block * count * W::R, W::R, gradient(0) + p * space.panel, W::grad_row, place,
-                           count);
+          for (int c = 0; c < W::C; ++c) sum[r][c] = load(target + r * width + c * W::L);
+        for (int64_t i = 0; i < run_count; ++i)
+          outer<T, R, W::C>(sum, runs[i].from + at, runs[i].stride, gradients + runs[i].place * W::grad_row,
+                            W::grad_row, place, runs[i].count);
 #pragma GCC unroll 16
-      for (int r = 0; r < W::R; ++r)
+        for (int r = 0; r < R; ++r)
 #pragma GCC unroll 16
-        for (int c = 0; c < W::C; ++c) store(target + (r * W::C + c) * W::L, sum[r][c]);
+          for (int c = 0; c < W::C; ++c) store(target + r * width + c * W::L, sum[r][c]);
+      });
+    }
+    if (tiles.from > 0 || tiles.to == 0) return;
+    T* bias = panel + columns * width;
+    for (int c = 0; c < W::C; ++c) {
+      vec<T> sum = load(bias + c * W::L);
+      for (int64_t n = 0; n < count; ++n) sum += load(gradients + n * W::grad_row + place[c] * W::L);
+      store(bias + c * W::L, sum);
     }
   }
 
@@ -341,7 +359,7 @@ template <class Cell> class BackwardPass {
 
   void finish() {
     const int64_t from = share.even(panels, share.id), to = share.even(panels, share.id + 1);
-    const int64_t x_stride = blocks(b.inputs + 1, W::R) * W::R, h_stride = blocks(b.units + 1, W::R) * W::R;
+    const int64_t x_stride = b.inputs + 1, h_stride = b.units + 1;
     unpack_forward<Cell>(space.dih, b.units, b.inputs, x_stride, Cell::input_gates, static_cast<T*>(b.dih), from, to);
     unpack_forward<Cell>(space.dhh, b.units, b.units, h_stride, Cell::hidden_gates, static_cast<T*>(b.dhh), from, to);
     if (b.dbias_ih == nullptr) return;
