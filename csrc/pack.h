@@ -114,21 +114,29 @@ void pack_backward(const T* from, int64_t units, int64_t columns, const int (&ga
   }
 }
 
-// Biases of the input columns (the hidden bias added where the cell folds it), and the cell's further parameters.
-template <class Cell, class T>
-void pack_bias(const T* bias_ih, const T* bias_hh, int64_t units, T* bias, T* more) {
+// Biases of the input columns (the hidden bias added where the cell folds it), and the cell's further parameters, A
+// vectors a unit vector.
+template <class Cell, class T> void pack_bias(const Weights& weights, int64_t units, T* bias, T* more) {
   using W = Layout<Cell>;
+  const T* bias_ih = static_cast<const T*>(weights.bias_ih);
+  const T* bias_hh = static_cast<const T*>(weights.bias_hh);
   for (int64_t vector = 0; vector < W::panels(units) * Cell::units; ++vector)
     for (int64_t u = 0; u < W::L; ++u) {
       const int64_t unit = vector * W::L + u;
-      const bool real = unit < units && bias_ih != nullptr;
+      const bool real = unit < units;
       for (int g = 0; g < Cell::G; ++g) {
         const int64_t at = Cell::input_gates[g] * units + unit;
-        T sum = real ? bias_ih[at] : T(0);
-        if (real && Cell::folds[g]) sum += bias_hh[at];
+        T sum = real && bias_ih != nullptr ? bias_ih[at] : T(0);
+        if (real && Cell::folds[g] && bias_hh != nullptr) sum += bias_hh[at];
         bias[(vector * Cell::G + g) * W::L + u] = sum;
       }
-      if constexpr (Cell::A > 0) more[vector * W::L + u] = real ? bias_hh[(Cell::G - 1) * units + unit] : T(0);
+      for (int a = 0; a < Cell::A; ++a) {
+        // What is no weight of its own is the hidden bias of the last gate, which the input side cannot hold.
+        const T* from = Cell::own                ? static_cast<const T*>(weights.more[a]) + unit
+                        : bias_hh == nullptr ? nullptr
+                                                 : bias_hh + (Cell::G - 1) * units + unit;
+        more[(vector * Cell::A + a) * W::L + u] = real && from != nullptr ? *from : T(0);
+      }
     }
 }
 
