@@ -198,12 +198,17 @@ template <class Cell> class BackwardPass {
       std::memset(space.dhh + p * h_size, 0, static_cast<size_t>(h_size) * sizeof(T));
       std::memset(gradient(nothing()) + p * space.panel, 0, sizeof(T) * W::grad_row);
     }
+    const int64_t alive = b.rows.steps > 0 ? b.rows.sizes[0] : 0;
     for (int64_t j = id; j < b.rows.slots; j += share.count) {
       std::memset(carry(j), 0, static_cast<size_t>(space.carry_row) * sizeof(T));
       if (b.noise.on) std::memset(carry_h(j), 0, static_cast<size_t>(space.carry_row) * sizeof(T));
       if (Cell::has_c && b.dcn != nullptr) copy(static_cast<const T*>(b.dcn) + j * b.units, carry(j), b.units);
       std::memset(static_cast<T*>(b.dh0) + j * b.units, 0, static_cast<size_t>(b.units) * sizeof(T));
       if (Cell::has_c) std::memset(static_cast<T*>(b.dc0) + j * b.units, 0, static_cast<size_t>(b.units) * sizeof(T));
+      if (j < alive) continue;  // a sequence without a step ends in the state it begins with
+      if (b.dhn != nullptr)
+        copy(static_cast<const T*>(b.dhn) + j * b.units, static_cast<T*>(b.dh0) + j * b.units, b.units);
+      if (Cell::has_c) copy(carry(j), static_cast<T*>(b.dc0) + j * b.units, b.units);
     }
     member.sync();
   }

@@ -1,7 +1,10 @@
 #include "isa.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
+#include <stdexcept>
+#include <string>
 
 namespace ostinato {
 
@@ -43,7 +46,25 @@ const Isa* const* available_isas(size_t& count) {
 
 const Isa& isa() {
   const Isa* found = chosen.load(std::memory_order_acquire);
-  return found != nullptr ? *found : *available().list[0];
+  if (found != nullptr) return *found;
+  const char* wanted = std::getenv("OSTINATO_ISA");
+  if (wanted == nullptr || *wanted == '\0') {
+    chosen.store(available().list[0], std::memory_order_release);
+  } else if (!choose_isa(wanted)) {
+    std::string names;
+    for (size_t i = 0; i < available().count; ++i) names += std::string(i == 0 ? "" : ", ") + available().list[i]->name;
+    throw std::runtime_error("OSTINATO_ISA=" + std::string(wanted) + ": this machine has " + names);
+  }
+  return *chosen.load(std::memory_order_acquire);
+}
+
+LowPrecision low_precision() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return {__builtin_cpu_supports("avx512bf16") != 0, __builtin_cpu_supports("avx512vnni") != 0};
+#else
+  return {};
+#endif
 }
 
 bool choose_isa(const char* name) {

@@ -10,8 +10,16 @@ namespace ostinato {
 // Those compiled in that this machine has, the best first.
 const Isa* const* available_isas(size_t& count);
 
-// The one in use: the best, or the one chosen by name.
+// The one in use: the one chosen by name, or the one that the environment variable OSTINATO_ISA names, or the best.
+// Throws std::runtime_error if this machine does not have the one that the variable names.
 const Isa& isa();
+
+// What this machine has for kernels of low precision beside its instruction set.
+struct LowPrecision {
+  bool bf16 = false;  // AVX-512 BF16: products of pairs of bfloat16, summed in float32
+  bool vnni = false;  // AVX-512 VNNI: products of four int8, summed in int32
+};
+LowPrecision low_precision();
 
 // False if this machine does not have it.
 bool choose_isa(const char* name);

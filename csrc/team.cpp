@@ -8,10 +8,14 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
+#include <cstring>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace ostinato {
@@ -26,10 +30,27 @@ inline void pause_briefly() {
 #endif
 }
 
-// Waits until `value` is no longer `old`: briefly awake, then giving its time to others, since the one it waits for may
-// have lost its core.
-inline void await_change(const std::atomic<uint32_t>& value, uint32_t old) {
-  for (int i = 0; value.load(std::memory_order_acquire) == old; ++i) {
+// How the processor rounds and whether it flushes what is smaller than the smallest normal number. Each thread has its own:
+// members that took another than the caller's would make the result depend on their number.
+#if defined(__x86_64__)
+inline unsigned float_mode() { return __builtin_ia32_stmxcsr() & ~0x3fu; }
+inline void set_float_mode(unsigned mode) { __builtin_ia32_ldmxcsr(mode); }
+#elif defined(__aarch64__)
+inline unsigned long float_mode() {
+  unsigned long mode;
+  asm volatile("mrs %0, fpcr" : "=r"(mode));
+  return mode;
+}
+inline void set_float_mode(unsigned long mode) { asm volatile("msr fpcr, %0" : : "r"(mode)); }
+#else
+inline int float_mode() { return 0; }
+inline void set_float_mode(int) {}
+#endif
+
+// Waits while `going` holds: briefly awake, then giving its time to others, since the one it waits for may have lost its
+// core.
+template <class F> inline void wait_while(F&& going) {
+  for (int i = 0; going(); ++i) {
     if (i < 4000) {
       pause_briefly();
     } else {
@@ -40,46 +61,41 @@ inline void await_change(const std::atomic<uint32_t>& value, uint32_t old) {
 
 class Team {
  public:
-  Team() = default;
-  Team(const Team&) = delete;
-  Team& operator=(const Team&) = delete;
+  bool take() { return !busy_.test_and_set(std::memory_order_acquire); }
+  void release() { busy_.clear(std::memory_order_release); }
 
-  ~Team() {
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      closing_ = true;
+  // Whether there are `count` threads beside the caller's; false if the system gives no more.
+  bool grow(int count) {
+    try {
+      while (static_cast<int>(threads_.size()) < count) {
+        const int id = static_cast<int>(threads_.size()) + 1;
+        const uint64_t seen = call_;  // read before the thread starts: it must not miss this call
+        threads_.emplace_back([this, id, seen] { serve(id, seen); });
+      }
+    } catch (const std::system_error&) {
+      return false;
     }
-    wake_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
+    return true;
   }
 
-  bool take() { return busy_.try_lock(); }
-  void release() { busy_.unlock(); }
-
   void run(int members, void (*work)(void*, const Member&), void* context) {
-    while (static_cast<int>(threads_.size()) < members - 1) {
-      const int id = static_cast<int>(threads_.size()) + 1;
-      const uint64_t seen = call_;  // read before the thread starts: it must not miss this call
-      threads_.emplace_back([this, id, seen] { serve(id, seen); });
-    }
-    members_ = members;
-    work_ = work;
-    context_ = context;
-    arrived_.store(0, std::memory_order_relaxed);
-    left_.store(members - 1, std::memory_order_relaxed);
     {
+      // All of it under the lock: a thread that has no part in the call before may wake only now, and read it.
       std::lock_guard<std::mutex> lock(mutex_);
+      members_ = members;
+      work_ = work;
+      context_ = context;
+      mode_ = float_mode();
+      error_ = nullptr;
+      broken_.store(false, std::memory_order_relaxed);
+      arrived_.store(0, std::memory_order_relaxed);
+      left_.store(members - 1, std::memory_order_relaxed);
       ++call_;
     }
     wake_.notify_all();
-    work(context, Member{0, members, &Team::wait, this});
-    for (int i = 0; left_.load(std::memory_order_acquire) > 0; ++i) {
-      if (i < 4000) {
-        pause_briefly();
-      } else {
-        std::this_thread::yield();
-      }
-    }
+    do_share(work, context, Member{0, members, &Team::wait, this});
+    wait_while([&] { return left_.load(std::memory_order_acquire) > 0; });
+    if (broken_.load(std::memory_order_relaxed)) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
  private:
@@ -90,35 +106,55 @@ class Team {
       self.arrived_.store(0, std::memory_order_relaxed);
       self.round_.store(round + 1, std::memory_order_release);
     } else {
-      await_change(self.round_, round);
+      wait_while([&] {
+        return self.round_.load(std::memory_order_acquire) == round && !self.broken_.load(std::memory_order_relaxed);
+      });
+    }
+  }
+
+  // An exception ends the call: nobody waits for the member that threw, and the caller gets it.
+  void do_share(void (*work)(void*, const Member&), void* context, const Member& member) {
+    try {
+      work(context, member);
+    } catch (...) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (error_ == nullptr) error_ = std::current_exception();
+      broken_.store(true, std::memory_order_relaxed);
     }
   }
 
   void serve(int id, uint64_t seen) {
     for (;;) {
+      void (*work)(void*, const Member&);
+      void* context;
+      int members;
       {
         std::unique_lock<std::mutex> lock(mutex_);
-        wake_.wait(lock, [&] { return closing_ || call_ != seen; });
-        if (closing_) return;
+        wake_.wait(lock, [&] { return call_ != seen; });
         seen = call_;
         if (id >= members_) continue;
+        work = work_, context = context_, members = members_;
+        set_float_mode(mode_);
       }
-      work_(context_, Member{id, members_, &Team::wait, this});
+      do_share(work, context, Member{id, members, &Team::wait, this});
       left_.fetch_sub(1, std::memory_order_acq_rel);
     }
   }
 
-  std::mutex busy_, mutex_;
+  std::atomic_flag busy_ = ATOMIC_FLAG_INIT;
+  std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<std::thread> threads_;
   uint64_t call_ = 0;
-  bool closing_ = false;
   int members_ = 0;
   void (*work_)(void*, const Member&) = nullptr;
   void* context_ = nullptr;
+  decltype(float_mode()) mode_{};
+  std::exception_ptr error_;
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<uint32_t> round_{0};
   alignas(64) std::atomic<int> left_{0};
+  std::atomic<bool> broken_{false};
 };
 
 std::mutex making;
@@ -140,6 +176,10 @@ Team& the_team() {
   return *team;
 }
 
+struct Released {
+  void operator()(Team* team) const { team->release(); }
+};
+
 struct Freed {
   void operator()(char* memory) const { std::free(memory); }
 };
@@ -150,9 +190,8 @@ void run_team(int members, void (*work)(void*, const Member&), void* context) {
   if (members > 1) {
     Team& shared = the_team();
     if (shared.take()) {
-      shared.run(members, work, context);
-      shared.release();
-      return;
+      const std::unique_ptr<Team, Released> taken(&shared);
+      if (shared.grow(members - 1)) return shared.run(members, work, context);
     }
   }
   work(context, Member{});
@@ -175,6 +214,9 @@ char* scratch(int64_t bytes) {
 #endif
     size = static_cast<int64_t>(rounded);
   }
+#if defined(OSTINATO_POISON)
+  std::memset(memory.get(), 0xff, static_cast<size_t>(bytes));  // NaN in every format
+#endif
   return memory.get();
 }
 

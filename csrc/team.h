@@ -5,8 +5,10 @@
 
 namespace ostinato {
 
-// Runs work(context, member) on `members` threads, the calling one among them, and returns when all are done. While one
-// call has the team, a call from another thread runs on its own thread alone.
+// Runs work(context, member) on `members` threads, the calling one among them, and returns when all are done. All compute
+// in the caller's floating-point mode (rounding, flushing of denormal numbers). While one call has the team, a call from
+// another thread runs on its own thread alone; so does one for which the system has no more threads. What `work` throws
+// in any member reaches the caller.
 void run_team(int members, void (*work)(void* context, const Member& member), void* context);
 
 // Memory for one call, from a buffer that the calling thread keeps; aligned to a cache line. It is valid until the
