@@ -244,7 +244,7 @@ def test_kept_over_a_sequence_and_drawn_at_every_step() -> None:
         (
             lambda: nn.RNN(3, 4, recurrent_dropout=0.1),
             ValueError,
-            "recurrent_dropout= has nothing to act on in cell",
+            "recurrent_dropout= has nothing to act on",
         ),
         (lambda: nn.GRU(3, 4, zoneout_c=0.1), ValueError, "zoneout_c= has nothing to act on in cell 'gru'"),
         (lambda: nn.MLSTM(3, 4, zoneout_h=0.1), ValueError, "zoneout_h= has nothing to act on in cell 'mlstm'"),
