@@ -172,7 +172,7 @@ def test_expectation_of_zoneout() -> None:
 
 
 def test_at_the_ends_of_the_scale() -> None:
-    """All held: the state never moves. All of the candidate dropped: the cell only forgets. No W_hh: nothing is read."""
+    """All held: the state never moves. All candidates dropped: the cell only forgets. No W_hh: nothing is read."""
     x, state = torch.randn(5, 2, 3), (torch.randn(1, 2, 4), torch.randn(1, 2, 4))
     output, after = nn.LSTM(3, 4, zoneout_h=1.0, zoneout_c=1.0)(x, state)
     assert torch.equal(output, state[0].expand(5, 2, 4))
