@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Generic, NamedTuple, Unpack, cast
 
 import torch
@@ -139,7 +139,9 @@ class Layer(torch.nn.RNNBase):
     @property
     def active_noise(self) -> Noise | None:
         """The regularisers that act now, in training or outside it."""
-        return self.noise.at(training=self.training)
+        same = self.noise.dropout == self.dropout  # an attribute of RNNBase, which may be set anew
+        noise = self.noise if same else replace(self.noise, dropout=self.dropout)
+        return noise.at(training=self.training)
 
     def flatten_parameters(self) -> None:
         """Lay the parameters out for cuDNN, where it knows the cell."""
