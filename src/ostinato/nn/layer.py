@@ -72,7 +72,7 @@ class Layer(torch.nn.RNNBase):
         TypeError: an option is not known.
     """
 
-    cell_name: str
+    cell_name: str  # of the class, or of an instance whose arguments choose it
     num_heads = 1
 
     def __init__(
@@ -107,6 +107,7 @@ class Layer(torch.nn.RNNBase):
             return name
 
         self._parameters.clear()
+        self._names = tuple(self.cell.shapes(self.sizes()))
         self._all_weights: list[list[str]] = []
         for layer in range(self.num_layers):
             shapes = self.cell.shapes(self.sizes(layer))
@@ -155,7 +156,7 @@ class Layer(torch.nn.RNNBase):
         super().reset_parameters()
         for number, names in enumerate(self._all_weights):
             sizes = self.sizes(number // self.directions)
-            for name, full in zip(self.cell.shapes(sizes), names, strict=True):
+            for name, full in zip(self._names, names, strict=True):
                 self.start.draw(name, getattr(self, full), self.cell, sizes)
         for name in self.cell.State._fields if self.start.learned_state else ():
             if f"{name}_0" in self._parameters:
@@ -163,10 +164,9 @@ class Layer(torch.nn.RNNBase):
 
     def layer_weights(self) -> list[Weights]:
         """The weights of every layer and direction, layer by layer, forward before reverse."""
-        names = self.cell.shapes(self.sizes())
         return [
-            Weights(**{name: getattr(self, full) for name, full in zip(names, found, strict=True)})
-            for found in self._all_weights
+            Weights(**{name: getattr(self, full) for name, full in zip(self._names, names, strict=True)})
+            for names in self._all_weights
         ]
 
     def forward(
