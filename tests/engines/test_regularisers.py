@@ -153,6 +153,10 @@ def test_outside_training_only_the_expectation_is_left(kind: str) -> None:
     assert torch.equal(torch.get_rng_state(), before)
     held = any(layer.noise.rates[name] for name in ("zoneout_h", "zoneout_c"))
     assert torch.allclose(found, plain(x)[0].values) != held
+    torch.compiler.reset()
+    compiled = torch.compile(copy.deepcopy(layer), fullgraph=True, backend="aot_eager", dynamic=False)
+    again = compiled(to_padded(x), lengths=torch.tensor(LENGTHS))[0]
+    torch.testing.assert_close(again, to_padded(layer(x)[0]), atol=1e-14, rtol=0)
 
 
 def test_expectation_of_zoneout() -> None:
