@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Generic, NamedTuple, Unpack, cast
 
 import torch
@@ -72,7 +72,7 @@ class Layer(torch.nn.RNNBase):
         TypeError: an option is not known.
     """
 
-    cell_name: str
+    cell_name: str  # of the class, or of an instance whose arguments choose it
     num_heads = 1
 
     def __init__(
@@ -107,6 +107,7 @@ class Layer(torch.nn.RNNBase):
             return name
 
         self._parameters.clear()
+        self._names = tuple(self.cell.shapes(self.sizes()))
         self._all_weights: list[list[str]] = []
         for layer in range(self.num_layers):
             shapes = self.cell.shapes(self.sizes(layer))
@@ -139,7 +140,9 @@ class Layer(torch.nn.RNNBase):
     @property
     def active_noise(self) -> Noise | None:
         """The regularisers that act now, in training or outside it."""
-        return self.noise.at(training=self.training)
+        same = self.noise.dropout == self.dropout  # an attribute of RNNBase, which may be set anew
+        noise = self.noise if same else replace(self.noise, dropout=self.dropout)
+        return noise.at(training=self.training)
 
     def flatten_parameters(self) -> None:
         """Lay the parameters out for cuDNN, where it knows the cell."""
@@ -153,7 +156,7 @@ class Layer(torch.nn.RNNBase):
         super().reset_parameters()
         for number, names in enumerate(self._all_weights):
             sizes = self.sizes(number // self.directions)
-            for name, full in zip(self.cell.shapes(sizes), names, strict=True):
+            for name, full in zip(self._names, names, strict=True):
                 self.start.draw(name, getattr(self, full), self.cell, sizes)
         for name in self.cell.State._fields if self.start.learned_state else ():
             if f"{name}_0" in self._parameters:
@@ -161,10 +164,9 @@ class Layer(torch.nn.RNNBase):
 
     def layer_weights(self) -> list[Weights]:
         """The weights of every layer and direction, layer by layer, forward before reverse."""
-        names = self.cell.shapes(self.sizes())
         return [
-            Weights(**{name: getattr(self, full) for name, full in zip(names, found, strict=True)})
-            for found in self._all_weights
+            Weights(**{name: getattr(self, full) for name, full in zip(self._names, names, strict=True)})
+            for names in self._all_weights
         ]
 
     def forward(
