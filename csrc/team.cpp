@@ -2,10 +2,14 @@
 
 #include <pthread.h>
 #if defined(__linux__)
+#include <linux/futex.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 #include <atomic>
+#include <climits>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
@@ -47,17 +51,43 @@ inline int float_mode() { return 0; }
 inline void set_float_mode(int) {}
 #endif
 
-// Waits while `going` holds: briefly awake, then giving its time to others, since the one it waits for may have lost its
-// core.
-template <class F> inline void wait_while(F&& going) {
-  for (int i = 0; going(); ++i) {
-    if (i < 4000) {
-      pause_briefly();
-    } else {
-      std::this_thread::yield();
-    }
+// A number that threads wait for: awake for some ten microseconds, for the other is most often at work, and then asleep,
+// since it may have lost its core.
+class Signal {
+ public:
+  uint32_t get() const { return value_.load(std::memory_order_acquire); }
+  void set(uint32_t value) { value_.store(value, std::memory_order_relaxed); }  // while nobody waits
+  void advance() {
+    value_.fetch_add(1);
+    wake();
   }
-}
+  void count_down() {
+    if (value_.fetch_sub(1) == 1) wake();
+  }
+  // Returns once the number is another; perhaps before, if the thread was woken for another reason.
+  void wait_for_change(uint32_t old) {
+    for (int i = 0; i < 2000; ++i) {
+      if (get() != old) return;
+      pause_briefly();
+    }
+#if defined(__linux__)
+    sleepers_.fetch_add(1);
+    if (value_.load() == old) syscall(SYS_futex, &value_, FUTEX_WAIT_PRIVATE, old, nullptr, nullptr, 0);
+    sleepers_.fetch_sub(1);
+#else
+    std::this_thread::yield();
+#endif
+  }
+
+ private:
+  void wake() {
+#if defined(__linux__)
+    if (sleepers_.load() > 0) syscall(SYS_futex, &value_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+#endif
+  }
+  alignas(64) std::atomic<uint32_t> value_{0};
+  std::atomic<int> sleepers_{0};
+};
 
 class Team {
  public:
@@ -87,28 +117,26 @@ class Team {
       context_ = context;
       mode_ = float_mode();
       error_ = nullptr;
-      broken_.store(false, std::memory_order_relaxed);
+      broken_.store(false);
       arrived_.store(0, std::memory_order_relaxed);
-      left_.store(members - 1, std::memory_order_relaxed);
+      left_.set(static_cast<uint32_t>(members - 1));
       ++call_;
     }
     wake_.notify_all();
     do_share(work, context, Member{0, members, &Team::wait, this});
-    wait_while([&] { return left_.load(std::memory_order_acquire) > 0; });
-    if (broken_.load(std::memory_order_relaxed)) std::rethrow_exception(std::exchange(error_, nullptr));
+    for (uint32_t left; (left = left_.get()) != 0;) left_.wait_for_change(left);
+    if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
  private:
   static void wait(void* team) {
     Team& self = *static_cast<Team*>(team);
-    const uint32_t round = self.round_.load(std::memory_order_acquire);
+    const uint32_t round = self.round_.get();
     if (self.arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == self.members_) {
       self.arrived_.store(0, std::memory_order_relaxed);
-      self.round_.store(round + 1, std::memory_order_release);
+      self.round_.advance();
     } else {
-      wait_while([&] {
-        return self.round_.load(std::memory_order_acquire) == round && !self.broken_.load(std::memory_order_relaxed);
-      });
+      while (self.round_.get() == round && !self.broken_.load()) self.round_.wait_for_change(round);
     }
   }
 
@@ -119,7 +147,8 @@ class Team {
     } catch (...) {
       std::lock_guard<std::mutex> lock(mutex_);
       if (error_ == nullptr) error_ = std::current_exception();
-      broken_.store(true, std::memory_order_relaxed);
+      broken_.store(true);
+      round_.advance();
     }
   }
 
@@ -137,7 +166,7 @@ class Team {
         set_float_mode(mode_);
       }
       do_share(work, context, Member{id, members, &Team::wait, this});
-      left_.fetch_sub(1, std::memory_order_acq_rel);
+      left_.count_down();
     }
   }
 
@@ -152,9 +181,8 @@ class Team {
   decltype(float_mode()) mode_{};
   std::exception_ptr error_;
   alignas(64) std::atomic<int> arrived_{0};
-  alignas(64) std::atomic<uint32_t> round_{0};
-  alignas(64) std::atomic<int> left_{0};
   std::atomic<bool> broken_{false};
+  Signal round_, left_;
 };
 
 std::mutex making;

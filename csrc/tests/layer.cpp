@@ -287,11 +287,14 @@ int main(int count, char** values) {
         ++seed;
         one(cell, sizes[i], sizes[h], forms[seed % 4], seed);
       }
-    // Several chunks of time, and a batch of one.
-    one(cell, 3, quick ? 17 : 66, {{400, 300, 200, 150, 130, 65, 63, 9, 1, 0}, c % 2 == 0, c % 3 != 0, true, true}, 90);
-    if (!quick) one(cell, 2, 5, {{2100, 1800, 1500, 900, 700, 3}, c % 2 == 1, c % 3 == 0, true, true}, 91);
-    one(cell, 4, 20, {{700}, c % 2 == 0, true, true, true}, 92);
-    one(cell, 4, 20, {{1}, false, false, true, true}, 93);
+    // Several chunks of time, shared by slots and by units; and a batch of one.
+    one(cell, 3, 130, {{64, 64, 63, 63, 62, 61, 60, 60, 55, 50, 40, 30, 20, 1, 0}, c % 2 == 0, c % 3 != 0, true, true}, 90);
+    one(cell, 4, 20, {{quick ? 60 : 700}, c % 2 == 0, true, true, true}, 91);
+    one(cell, 4, 20, {{1}, false, false, true, true}, 92);
+    if (!quick) {
+      one(cell, 3, 66, {{400, 300, 200, 150, 130, 65, 63, 9, 1, 0}, c % 2 == 0, c % 3 != 0, true, true}, 93);
+      one(cell, 2, 5, {{2100, 1800, 1500, 900, 700, 3}, c % 2 == 1, c % 3 == 0, true, true}, 94);
+    }
     size_t available;
     const Isa* const* list = available_isas(available);
     for (size_t i = 0; i < available; ++i)
