@@ -121,7 +121,7 @@ def test_dropout_between_layers(name: str) -> None:
     for layer in (ours, theirs):
         torch.manual_seed(3)
         layer.once = layer(x)[0]
-    assert torch.equal(ours.once, theirs.once)
+    torch.testing.assert_close(ours.once, theirs.once, atol=1e-6, rtol=0)  # the same elements are dropped
     flags = torch.zeros(7, 2, dtype=torch.bool)
     drawn = torch.stack([ours(x, reset=flags)[0] for _ in range(400)])
     torch.testing.assert_close(drawn[:, 0, 0].std(0) > 0, torch.ones(5, dtype=torch.bool))

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from ostinato.cells import CELLS, Cell, Sizes, State, Weights
 from ostinato.cells.base import like
-from ostinato.engines import Noise, Stack, StackResult, Trace, dense_kernel, run_stack
+from ostinato.engines import Kernel, Noise, Stack, StackResult, Trace, dense_kernel, run_stack
 from ostinato.nn.compiled import run_operators
 from ostinato.nn.forms import F, Flags, Form, PackedForm, PaddedForm, RaggedForm, checked_flags, ordered
 from ostinato.nn.options import Options, split
@@ -195,7 +195,7 @@ class Layer(torch.nn.RNNBase):
                 return self._compiled(input, hx, lengths, reset)
             noise = self.active_noise
             if lengths is None and reset is None and 0 not in input.shape and (noise is None or noise.plain):
-                kernel = dense_kernel(self.cell_name)
+                kernel = dense_kernel(self.cell_name, input, projected=self.proj_size > 0)
                 if kernel is not None:
                     return self._dense(kernel, input, hx)
         form = self._form(input, lengths)
@@ -231,19 +231,24 @@ class Layer(torch.nn.RNNBase):
         )
         return result._replace(state=ordered(result.state, form.rows.slots))
 
-    def _dense(self, kernel: Any, input: Tensor, hx: Hidden | None) -> tuple[Tensor, Hidden]:
-        """Equal lengths and nothing else asked: one call of PyTorch's kernel for the stack, as torch.nn does."""
+    def _dense(self, kernel: Kernel, input: Tensor, hx: Hidden | None) -> tuple[Tensor, Hidden]:
+        """Equal lengths and nothing else asked: one call for the stack, as torch.nn does."""
         unbatched = input.dim() == 2
         dense = input.unsqueeze(1) if unbatched else input
         batch_first = self.batch_first and not unbatched
         self.check_input(dense, None)
-        state = self._initial(hx, dense.shape[0 if batch_first else 1], dense, unbatched=unbatched)
-        weights = [getattr(self, name) for name in self._flat_weights_names]
-        hidden = tuple(state) if len(state) > 1 else state[0]
+        hidden: Hidden | None = None
+        if hx is not None or self.start.learned_state or kernel.needs_state:
+            state = self._initial(hx, dense.shape[0 if batch_first else 1], dense, unbatched=unbatched)
+            hidden = cast("Hidden", tuple(state) if len(state) > 1 else state[0])
+        own = self._parameters
+        names = self._flat_weights_names
+        # a parametrised weight is no parameter but an attribute that is computed
+        weights = [own[name] if name in own else getattr(self, name) for name in names]
         # In eval mode too a gradient may be wanted; cuDNN then needs train=True, and no dropout makes it harmless.
         share, train = (self.dropout, True) if self.training else (0.0, torch.is_grad_enabled())
         options = (self.bias, self.num_layers, share, train, self.bidirectional, batch_first)
-        output, *after = kernel(dense, hidden, weights, *options)
+        output, *after = kernel.call(dense, hidden, weights, *options)
         if unbatched:
             output, after = output.squeeze(1), [part.squeeze(1) for part in after]
         return output, tuple(after) if len(after) > 1 else after[0]
