@@ -5,9 +5,7 @@
 // Then, for the whole chunk at once, the products that nothing waits for: dL/dx, dL/dW_ih, dL/dW_hh, and dL/dh0.
 #pragma once
 
-#include "cells.h"
-#include "gemm.h"
-#include "steps.h"
+#include "forward.h"
 
 namespace ostinato::OSTINATO_ISA {
 
@@ -15,7 +13,14 @@ template <class T> struct BackwardRow {
   const T* next;  // the gate gradients of the next step of the same sequence, of panel 0; a row of zeros if it has none
   const T *dy, *dhn;  // or none
   const T *saved, *h_before, *c_before;
-  T *carry, *gradient;
+  T *carry, *carry_h, *gradient;  // carry_h: past the cell, with zoneout
+  Keys keys;
+};
+
+// Rows of one matrix that lie one after the other and belong to rows of the chunk that do so too.
+template <class T> struct Run {
+  const T* from;
+  int64_t stride, place, count;
 };
 
 template <class Cell> struct BackwardSpace {
@@ -24,64 +29,103 @@ template <class Cell> struct BackwardSpace {
   int64_t chunk, panel, carry_row, bytes;  // `panel`: numbers from one panel of gradients to the next
   T *x_panels, *h_panels;                  // weights packed for the way back
   T *gradients;                            // (P, chunk + B + 1, grad_row): rows, then the step after the chunk, then 0
-  T *x_rows, *h_rows;                      // the chunk's inputs and states, R columns side by side, and a column of 1
-  T *dih, *dhh;                            // sums over the chunks so far, packed
-  T* carry;
+  Run<T>* runs;                            // where the chunk's states before each step lie
+  T *dih, *dhh;                            // sums over the chunks so far, packed; the biases' after the last column
+  T *carry, *carry_h;
+  T *bias, *more, *dmore;
+  // Where the gates are computed again: weights packed for the way there, and the chunk's gates.
+  T *x_forward, *h_forward, *saved, *unread;
+  ForwardRow<T>* again;
   BackwardRow<T>* rows;
   int64_t *fresh, *fresh_slot;
 
   BackwardSpace(const Backward& b, int member, int members, char* scratch) {
     const int64_t panels = W::panels(b.units), width = panels * W::panel_units * Cell::D;
-    const int64_t wanted = max(96, (1 << 20) / (width * static_cast<int64_t>(sizeof(T))));
+    const int64_t wanted = max(384, (1 << 20) / (width * static_cast<int64_t>(sizeof(T))));
     chunk = longest_chunk(b.rows, wanted);
     panel = (chunk + b.rows.slots + 1) * W::grad_row;
     carry_row = max(W::wide_panels(b.units) * W::wide * W::L, panels * W::panel_units);
     const int64_t depth = W::depth(b.units) * W::wide * W::L;
     Carver carver{scratch};
     x_panels = carver.take<T>(b.dx == nullptr ? 0 : W::wide_panels(b.inputs) * depth);
-    h_panels = carver.take<T>(W::wide_panels(b.units) * depth);
+    h_panels = carver.take<T>(Cell::dense ? W::wide_panels(b.units) * depth : 0);
     gradients = carver.take<T>(panels * panel);
-    x_rows = carver.take<T>(blocks(b.inputs + 1, W::R) * W::R * chunk);
-    h_rows = carver.take<T>(blocks(b.units + 1, W::R) * W::R * chunk);
-    dih = carver.take<T>(panels * blocks(b.inputs + 1, W::R) * W::R * W::C * W::L);
-    dhh = carver.take<T>(panels * blocks(b.units + 1, W::R) * W::R * W::C * W::L);
+    dih = carver.take<T>(panels * (b.inputs + 1) * W::C * W::L);
+    dhh = carver.take<T>(panels * (b.units + 1) * W::C * W::L);
     carry = carver.take<T>(b.rows.slots * carry_row);
+    carry_h = carver.take<T>(b.noise.on ? b.rows.slots * carry_row : 0);
+    bias = carver.take<T>(panels * W::panel_units * Cell::G);
+    more = carver.take<T>(panels * W::panel_units * max(1, Cell::A));
+    dmore = carver.take<T>(panels * W::panel_units * max(1, Cell::A));
+    const bool low = b.saved == nullptr;
+    x_forward = carver.take<T>(low ? panels * b.inputs * W::C * W::L : 0);
+    h_forward = carver.take<T>(low && Cell::dense ? panels * b.units * W::C * W::L : 0);
+    saved = carver.take<T>(low ? panels * chunk * W::saved_row : 0);
     for (int i = 0; i < members; ++i) {
       BackwardRow<T>* my_rows = carver.take<BackwardRow<T>>(b.rows.slots);
       int64_t* my_fresh = carver.take<int64_t>(chunk);
       int64_t* my_slot = carver.take<int64_t>(chunk);
-      if (i == member) rows = my_rows, fresh = my_fresh, fresh_slot = my_slot;
+      Run<T>* my_runs = carver.take<Run<T>>(chunk + 1);
+      ForwardRow<T>* my_again = carver.take<ForwardRow<T>>(low ? chunk : 0);
+      T* my_unread = carver.take<T>(low ? 2 * b.units : 0);
+      if (i == member) rows = my_rows, fresh = my_fresh, fresh_slot = my_slot, runs = my_runs, again = my_again, unread = my_unread;
     }
     bytes = carver.used;
   }
 };
 
-// sum = gate gradients (those of G columns, from vector `from` of each unit on) times a wide panel of packed weights.
-template <class Cell, int R, class T = typename Cell::Number>
-inline __attribute__((always_inline)) void back_product(vec<T> (&sum)[R][Layout<Cell>::wide], const T* const (&row)[R],
-                                                        int from, const T* weights, int64_t panels, int64_t panel) {
-  using W = Layout<Cell>;
-  constexpr int side = W::wide * W::L;
-  constexpr int runs = Cell::D == Cell::G ? 1 : Cell::units, depth = W::C * W::L / runs;
-  for (int64_t p = 0; p < panels; ++p)
-    for (int v = 0; v < runs; ++v) {
+// target += columns `at` to `at` + R of the rows of some runs, times the gate gradients of these rows.
+template <class T, int R, int C>
+__attribute__((noinline)) void outer_runs(T* target, const Run<T>* runs, int64_t count, int64_t at, const T* gradients,
+                                          int64_t gradient_row, const int (&place)[C]) {
+  vec<T> sum[R][C];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 16
+    for (int c = 0; c < C; ++c) sum[r][c] = load(target + (r * C + c) * lanes<T>);
+  for (int64_t i = 0; i < count; ++i)
+    outer<T, R, C>(sum, runs[i].from + at, runs[i].stride, gradients + runs[i].place * gradient_row, gradient_row,
+                   place, runs[i].count);
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 16
+    for (int c = 0; c < C; ++c) store(target + (r * C + c) * lanes<T>, sum[r][c]);
+}
+
+// Where the gate gradients of one side lie in a row: `panels` panels, in each `runs` runs of `depth` numbers.
+struct Side {
+  int64_t panels, panel, at, runs, run, depth;
+};
+
+// Those of R rows times a wide panel of packed weights.
+template <class T, int R, int wide>
+__attribute__((noinline)) void back_product(const T* const* rows, const Side& side, const T* weights, vec<T>* to) {
+  vec<T> sum[R][wide] = {};
+  for (int64_t p = 0; p < side.panels; ++p)
+    for (int64_t v = 0; v < side.runs; ++v) {
       const T* at[R];
-      for (int r = 0; r < R; ++r) at[r] = row[r] + p * panel + (v * Cell::D + from) * W::L;
-      multiply<T, R, W::wide>(sum, at, weights, depth);
-      weights += depth * side;
+#pragma GCC unroll 16
+      for (int r = 0; r < R; ++r) at[r] = rows[r] + p * side.panel + v * side.run + side.at;
+      multiply<T, R, wide>(sum, at, weights, side.depth);
+      weights += side.depth * wide * lanes<T>;
     }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 16
+    for (int v = 0; v < wide; ++v) to[r * wide + v] = sum[r][v];
 }
 
 template <class Cell> class BackwardPass {
   using T = typename Cell::Number;
   using W = Layout<Cell>;
-  static constexpr int wide = W::wide, wide_rows = W::wide_rows, side = wide * W::L;
+  static constexpr int wide = W::wide, wide_rows = W::wide_rows, width = wide * W::L;
 
   const Backward& b;
   const Member& member;
   const Share<Cell> share;
   const BackwardSpace<Cell> space;
   const int64_t panels, wide_panels, saved_panel;
+  const bool low;
   int64_t chunk_first = 0;  // of all rows, the first of the chunk
 
   const T* h0(int64_t slot) const { return static_cast<const T*>(b.h0) + slot * b.units; }
@@ -90,6 +134,11 @@ template <class Cell> class BackwardPass {
   const T* c(int64_t row) const { return static_cast<const T*>(b.c) + row * b.units; }
   T* gradient(int64_t place) const { return space.gradients + place * W::grad_row; }
   T* carry(int64_t slot) const { return space.carry + slot * space.carry_row; }
+  T* carry_h(int64_t slot) const { return space.carry_h + slot * space.carry_row; }
+  const T* saved(int64_t row) const {
+    return low ? space.saved + (row - chunk_first) * W::saved_row
+               : static_cast<const T*>(b.saved) + row * W::saved_row;
+  }
   int64_t after(int64_t slot) const { return space.chunk + slot; }
   int64_t nothing() const { return space.chunk + b.rows.slots; }
 
@@ -97,7 +146,7 @@ template <class Cell> class BackwardPass {
   BackwardPass(const Backward& b, const Member& member, char* scratch)
       : b(b), member(member), share(b.rows, b.inputs, b.units, member.id, member.count),
         space(b, member.id, member.count, scratch), panels(W::panels(b.units)), wide_panels(W::wide_panels(b.units)),
-        saved_panel(b.rows.total * W::saved_row) {}
+        saved_panel((b.saved == nullptr ? space.chunk : b.rows.total) * W::saved_row), low(b.saved == nullptr) {}
 
   void run() {
     prepare();
@@ -106,12 +155,13 @@ template <class Cell> class BackwardPass {
       const Step first = step_at(b.rows, start), last = step_at(b.rows, end - 1);
       chunk_first = min(first.first, last.first);
       const int64_t count = max(first.first + first.count, last.first + last.count) - chunk_first;
-      pack_rows(start, end, count);
+      if (low) gates_again(start, end);
       for (int64_t s = end - 1; s >= start; --s) step(s, s + 1 == end);
       member.sync();
       into_initial(start, end);
       into_input(count);
-      into_weights(count);
+      into_weights(start, end, count);
+      if (Cell::own) into_more(start, end);
       keep_for_next(first);
       member.sync();
       end = start;
@@ -123,15 +173,26 @@ template <class Cell> class BackwardPass {
   void prepare() {
     const int id = share.id;
     const Weights& w = b.weights;
-    pack_backward<Cell>(static_cast<const T*>(w.hh), b.units, b.units, Cell::hidden_gates, space.h_panels,
-                        share.even(wide_panels, id), share.even(wide_panels, id + 1));
+    if (Cell::dense)
+      pack_backward<Cell>(static_cast<const T*>(w.hh), b.units, b.units, Cell::hidden_gates, space.h_panels,
+                          share.even(wide_panels, id), share.even(wide_panels, id + 1));
+    if (low) {
+      const int64_t from = share.even(panels, id), to = share.even(panels, id + 1);
+      pack_forward<Cell>(static_cast<const T*>(w.ih), b.units, b.inputs, Cell::input_gates, space.x_forward, from, to);
+      if (Cell::dense)
+        pack_forward<Cell>(static_cast<const T*>(w.hh), b.units, b.units, Cell::hidden_gates, space.h_forward, from,
+                           to);
+    }
+    if (id == 0) {
+      pack_bias<Cell>(w, b.units, space.bias, space.more);
+      std::memset(space.dmore, 0, static_cast<size_t>(panels * W::panel_units * Cell::A) * sizeof(T));
+    }
     if (b.dx != nullptr) {
       const int64_t count = W::wide_panels(b.inputs);
       pack_backward<Cell>(static_cast<const T*>(w.ih), b.units, b.inputs, Cell::input_gates, space.x_panels,
                           share.even(count, id), share.even(count, id + 1));
     }
-    const int64_t x_size = blocks(b.inputs + 1, W::R) * W::R * W::C * W::L,
-                  h_size = blocks(b.units + 1, W::R) * W::R * W::C * W::L;
+    const int64_t x_size = (b.inputs + 1) * W::C * W::L, h_size = (b.units + 1) * W::C * W::L;
     for (int64_t p = share.even(panels, id); p < share.even(panels, id + 1); ++p) {
       std::memset(space.dih + p * x_size, 0, static_cast<size_t>(x_size) * sizeof(T));
       std::memset(space.dhh + p * h_size, 0, static_cast<size_t>(h_size) * sizeof(T));
@@ -140,6 +201,7 @@ template <class Cell> class BackwardPass {
     const int64_t alive = b.rows.steps > 0 ? b.rows.sizes[0] : 0;
     for (int64_t j = id; j < b.rows.slots; j += share.count) {
       std::memset(carry(j), 0, static_cast<size_t>(space.carry_row) * sizeof(T));
+      if (b.noise.on) std::memset(carry_h(j), 0, static_cast<size_t>(space.carry_row) * sizeof(T));
       if (Cell::has_c && b.dcn != nullptr) copy(static_cast<const T*>(b.dcn) + j * b.units, carry(j), b.units);
       std::memset(static_cast<T*>(b.dh0) + j * b.units, 0, static_cast<size_t>(b.units) * sizeof(T));
       if (Cell::has_c) std::memset(static_cast<T*>(b.dc0) + j * b.units, 0, static_cast<size_t>(b.units) * sizeof(T));
@@ -149,38 +211,6 @@ template <class Cell> class BackwardPass {
       if (Cell::has_c) copy(carry(j), static_cast<T*>(b.dc0) + j * b.units, b.units);
     }
     member.sync();
-  }
-
-  // The operands of the weight gradients: R columns of the chunk's rows side by side, and a column of ones.
-  void pack_rows(int64_t start, int64_t end, int64_t count) {
-    const int64_t x_blocks = blocks(b.inputs + 1, W::R), h_blocks = blocks(b.units + 1, W::R);
-    const int64_t from = share.even(x_blocks + h_blocks, share.id), to = share.even(x_blocks + h_blocks, share.id + 1);
-    for (int64_t s = start; s < end; ++s) {
-      const Step step = step_at(b.rows, s);
-      for (int64_t j = 0; j < step.count; ++j) {
-        const int64_t row = step.first + j, place = row - chunk_first;
-        const T* x = static_cast<const T*>(b.x) + row * b.inputs;
-        const T* h = begins(b.rows, step, j) ? h0(j) : y(step.before + j);
-        pack_row(x, b.inputs, min(from, x_blocks), min(to, x_blocks), space.x_rows, count, place);
-        pack_row(h, b.units, max(from - x_blocks, 0), max(to - x_blocks, 0), space.h_rows, count, place);
-      }
-    }
-  }
-
-  static void pack_row(const T* row, int64_t columns, int64_t from, int64_t to, T* packed, int64_t count,
-                       int64_t place) {
-    for (int64_t block = from; block < to; ++block) {
-      T* target = packed + (block * count + place) * W::R;
-      const T* source = row + block * W::R;
-      if ((block + 1) * W::R <= columns) {
-        for (int r = 0; r < W::R; ++r) target[r] = source[r];
-      } else {
-        for (int r = 0; r < W::R; ++r) {
-          const int64_t column = block * W::R + r;
-          target[r] = column < columns ? source[r] : column == columns ? T(1) : T(0);
-        }
-      }
-    }
   }
 
   void step(int64_t s, bool last_of_chunk) {
@@ -195,67 +225,143 @@ template <class Cell> class BackwardPass {
       to.next = gradient(follows ? (last_of_chunk ? after(j) : next.first + j - chunk_first) : nothing());
       to.dy = b.dy == nullptr ? nullptr : static_cast<const T*>(b.dy) + row * b.dy_stride;
       to.dhn = ends && b.dhn != nullptr ? static_cast<const T*>(b.dhn) + j * b.units : nullptr;
-      to.saved = static_cast<const T*>(b.saved) + row * W::saved_row;
+      to.saved = saved(row);
       to.h_before = fresh ? h0(j) : y(step.before + j);
       if constexpr (Cell::has_c) to.c_before = fresh ? c0(j) : c(step.before + j);
       to.carry = carry(j);
       to.gradient = gradient(row - chunk_first);
+      if (b.noise.on) {
+        to.carry_h = carry_h(j);
+        to.keys = keys_of(b.noise, b.rows.reverse ? b.rows.steps - 1 - s : s, j);
+      }
       if (follows) following = count + 1;
     }
     const int64_t first = share.panel(wide_panels, share.id), last = share.panel(wide_panels, share.id + 1);
     for (int64_t q = first; q < last; ++q)
-      in_tiles<wide_rows>(count, [&](int64_t at, int n) {
-        with_rows<wide_rows>(n, [&](auto tile) {
-            constexpr int R = decltype(tile)::value; step_tile<R>(space.rows + at, q, at < following); });
-      });
+      in_tiles<wide_rows>(count, [&](int64_t at, int n) { step_tile(space.rows + at, n, q, at < following); });
     for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step())
-      if (begins(b.rows, step, j)) settle(j, first * side, min(last * side, b.units));
+      if (begins(b.rows, step, j)) settle(j, first * width, min(last * width, b.units));
     if (share.by_units()) member.sync();
   }
 
-  template <int R> void step_tile(const BackwardRow<T>* rows, int64_t q, bool product) {
-    vec<T> sum[R][wide] = {};
-    if (product) {
-      const T* next[R];
-      for (int r = 0; r < R; ++r) next[r] = rows[r].next;
-      back_product<Cell, R>(sum, next, Cell::hidden_at, space.h_panels + q * W::depth(b.units) * side, panels,
-                            space.panel);
+  // Which gate gradients belong to the hidden product (`from` = hidden_at) or to the input product (0).
+  Side side(int from) const {
+    constexpr int runs = Cell::D == Cell::G ? 1 : Cell::units;
+    return {panels, space.panel, from * W::L, runs, Cell::D * W::L, W::C * W::L / runs};
+  }
+
+  // The sums of at most wide_rows rows, times panel q of some packed weights.
+  void product(const T* const* rows, int n, int from, const T* weights, int64_t q, vec<T>* sums) const {
+    with_rows<wide_rows>(n, [&](auto tile) {
+      back_product<T, decltype(tile)::value, wide>(rows, side(from), weights + q * W::depth(b.units) * width, sums);
+    });
+  }
+
+  void step_tile(const BackwardRow<T>* rows, int n, int64_t q, bool follows) {
+    vec<T> sums[wide_rows * wide];
+    if (Cell::dense && follows) {
+      const T* next[wide_rows];
+      for (int r = 0; r < n; ++r) next[r] = rows[r].next;
+      product(next, n, Cell::hidden_at, space.h_panels, q, sums);
+    } else {
+      std::memset(sums, 0, sizeof sums);
     }
-#pragma GCC unroll 4
-    for (int v = 0; v < wide; ++v) {
-      const int64_t vector = q * wide + v, unit = vector * W::L;
-      if (vector >= panels * Cell::units) break;
-      const int count = static_cast<int>(max(0, min(W::L, b.units - unit)));
-      const int64_t p = vector / Cell::units, place = vector % Cell::units;
-#pragma GCC unroll 16
-      for (int r = 0; r < R; ++r) {
-        const BackwardRow<T>& row = rows[r];
-        vec<T> dh = sum[r][v], h_before{}, c_before{}, saved[Cell::S], d[Cell::D];
-        if (row.dy != nullptr) dh += load(row.dy + unit, count);
-        if (row.dhn != nullptr) dh += load(row.dhn + unit, count);
-        if constexpr (Cell::A > 0) h_before = load(row.h_before + unit, count);
-        if constexpr (Cell::has_c) c_before = load(row.c_before + unit, count);
-        for (int i = 0; i < Cell::S; ++i) saved[i] = load(row.saved + p * saved_panel + (place * Cell::S + i) * W::L);
-        vec<T> kept = load(row.carry + unit);
-        Cell::backward(saved, nullptr, h_before, c_before, dh, kept, d);
-        store(row.carry + unit, kept);
-        T* to = row.gradient + p * space.panel + place * Cell::D * W::L;
-        for (int i = 0; i < Cell::D; ++i) store(to + i * W::L, d[i]);
+    for (int v = 0; v < wide && q * wide + v < panels * Cell::units; ++v)
+      for (int r = 0; r < n; ++r) {
+        if (b.noise.on) {
+          differentiate<true>(rows[r], sums[r * wide + v], q * wide + v);
+        } else {
+          differentiate<false>(rows[r], sums[r * wide + v], q * wide + v);
+        }
       }
+  }
+
+  // One row, one unit vector: from dL/dh, as far as it comes from the next step, to the gradients of the gates.
+  template <bool noisy> void differentiate(const BackwardRow<T>& row, vec<T> dh, int64_t vector) {
+    const int64_t unit = vector * W::L, p = vector / Cell::units, place = vector % Cell::units;
+    const int count = static_cast<int>(max(0, min(W::L, b.units - unit)));
+    vec<T> saved[Cell::S], d[Cell::D];
+    Before<T> before{};
+    if (row.dy != nullptr) dh += load(row.dy + unit, count);
+    if (row.dhn != nullptr) dh += load(row.dhn + unit, count);
+    if constexpr (Cell::sees_h) before.h = load(row.h_before + unit, count);
+    if constexpr (Cell::has_c) before.c = load(row.c_before + unit, count);
+    for (int i = 0; i < Cell::S; ++i) saved[i] = load(row.saved + p * saved_panel + (place * Cell::S + i) * W::L);
+    vec<T> kept_h{}, kept_c{}, carried = load(row.carry + unit);
+    if constexpr (!Cell::has_c && (Cell::carries || noisy)) dh += carried, carried = vec<T>{};
+    if constexpr (noisy) {
+      before.keep = kept<T>(b.noise, row.keys, unit);
+      if constexpr (Cell::has_c) {
+        dh += load(row.carry_h + unit);
+        carried = unzoned<T>(b.noise, row.keys.c, b.noise.hold_c, b.noise.share_c, unit, carried, kept_c);
+      }
+      dh = unzoned<T>(b.noise, row.keys.h, b.noise.hold_h, b.noise.share_h, unit, dh, kept_h);
     }
+    Cell::template backward<noisy>(saved, space.more + vector * Cell::A * W::L, before, dh, carried, d);
+    if constexpr (noisy) {
+      carried += Cell::has_c ? kept_c : kept_h;
+      if constexpr (Cell::has_c) store(row.carry_h + unit, kept_h);
+    }
+    if constexpr (Cell::carries || noisy) store(row.carry + unit, carried);
+    T* to = row.gradient + p * space.panel + place * Cell::D * W::L;
+    for (int i = 0; i < Cell::D; ++i) store(to + i * W::L, d[i]);
   }
 
   // A row that began with the initial state hands what it carries to that state's gradient.
   void settle(int64_t slot, int64_t from, int64_t to) {
     T* target = static_cast<T*>(Cell::has_c ? b.dc0 : b.dh0) + slot * b.units;
+    hand_over(carry(slot), target, from, to);
+    if (Cell::has_c && b.noise.on) hand_over(carry_h(slot), static_cast<T*>(b.dh0) + slot * b.units, from, to);
+  }
+
+  static void hand_over(T* carried, T* target, int64_t from, int64_t to) {
     for (int64_t u = from; u < to; ++u) {
-      target[u] += carry(slot)[u];
-      carry(slot)[u] = T(0);
+      target[u] += carried[u];
+      carried[u] = T(0);
     }
+  }
+
+  // The gates of a chunk from its inputs and states, as forward had them.
+  void gates_again(int64_t start, int64_t end) {
+    int64_t count = 0, seen = 0;
+    const Step first = step_at(b.rows, start), last = step_at(b.rows, end - 1);
+    const int64_t total = max(first.first + first.count, last.first + last.count) - chunk_first;
+    const int64_t from = share.even(total, share.id), to = share.even(total, share.id + 1);
+    for (int64_t s = start; s < end; ++s) {
+      const Step step = step_at(b.rows, s);
+      for (int64_t j = 0; j < step.count; ++j, ++seen) {
+        if (seen < from || seen >= to) continue;
+        const bool fresh = begins(b.rows, step, j);
+        ForwardRow<T>& row = space.again[count++];
+        row.h = fresh ? h0(j) : y(step.before + j);
+        if constexpr (Cell::has_c) row.c = fresh ? c0(j) : c(step.before + j);
+        row.pre = const_cast<T*>(saved(step.first + j));
+        row.y = space.unread, row.c_after = space.unread + b.units;
+        if (b.noise.on) row.keys = keys_of(b.noise, b.rows.reverse ? b.rows.steps - 1 - s : s, j);
+      }
+    }
+    for (int64_t p = 0; p < panels; ++p) {
+      in_tiles<W::R>(count, [&](int64_t at, int n) {
+        const T* x[W::R];
+        T* pre[W::R];
+        for (int r = 0; r < n; ++r) {
+          const int64_t row = chunk_first + (space.again[at + r].pre - space.saved) / W::saved_row;
+          x[r] = static_cast<const T*>(b.x) + row * b.inputs, pre[r] = space.again[at + r].pre + p * saved_panel;
+        }
+        project_tile<Cell>(x, pre, n, space.x_forward + p * b.inputs * W::C * W::L, space.bias + p * W::C * W::L,
+                           b.inputs);
+      });
+      step_panel<Cell>(space.again, count,
+                       Panel<T>{space.h_forward + p * b.units * W::C * W::L, space.more + p * Cell::A * W::panel_units,
+                                b.units, p * W::panel_units, p * saved_panel, true},
+                       b.noise);
+    }
+    member.sync();
   }
 
   // dh0 of every row of the chunk that began with the initial state.
   void into_initial(int64_t start, int64_t end) {
+    if (!Cell::dense) return;
     int64_t count = 0;
     for (int64_t s = start; s < end; ++s) {
       const Step step = step_at(b.rows, s);
@@ -265,21 +371,17 @@ template <class Cell> class BackwardPass {
     }
     for (int64_t q = share.even(wide_panels, share.id); q < share.even(wide_panels, share.id + 1); ++q)
       in_tiles<wide_rows>(count, [&](int64_t at, int n) {
-        with_rows<wide_rows>(n, [&](auto tile) {
-            constexpr int R = decltype(tile)::value;
-          vec<T> sum[R][wide] = {};
-          const T* from[R];
-          for (int r = 0; r < R; ++r) from[r] = gradient(space.fresh[at + r]);
-          back_product<Cell, R>(sum, from, Cell::hidden_at, space.h_panels + q * W::depth(b.units) * side, panels,
-                                space.panel);
-          for (int r = 0; r < R; ++r)
-            for (int v = 0; v < wide; ++v) {
-              const int64_t unit = q * side + v * W::L;
-              const int width = static_cast<int>(max(0, min(W::L, b.units - unit)));
-              T* to = static_cast<T*>(b.dh0) + space.fresh_slot[at + r] * b.units + unit;
-              store(to, load(to, width) + sum[r][v], width);
-            }
-        });
+        vec<T> sums[wide_rows * wide];
+        const T* rows[wide_rows];
+        for (int r = 0; r < n; ++r) rows[r] = gradient(space.fresh[at + r]);
+        product(rows, n, Cell::hidden_at, space.h_panels, q, sums);
+        for (int r = 0; r < n; ++r)
+          for (int v = 0; v < wide; ++v) {
+            const int64_t unit = q * width + v * W::L;
+            const int some = static_cast<int>(max(0, min(W::L, b.units - unit)));
+            T* to = static_cast<T*>(b.dh0) + space.fresh_slot[at + r] * b.units + unit;
+            store(to, load(to, some) + sums[r * wide + v], some);
+          }
       });
   }
 
@@ -290,50 +392,123 @@ template <class Cell> class BackwardPass {
                   to = min(count, share.even(tiles, share.id + 1) * wide_rows);
     for (int64_t q = 0; q < W::wide_panels(b.inputs); ++q)
       in_tiles<wide_rows>(to - from, [&](int64_t at, int n) {
-        with_rows<wide_rows>(n, [&](auto tile) {
-            constexpr int R = decltype(tile)::value;
-          vec<T> sum[R][wide] = {};
-          const T* row[R];
-          for (int r = 0; r < R; ++r) row[r] = gradient(from + at + r);
-          back_product<Cell, R>(sum, row, 0, space.x_panels + q * W::depth(b.units) * side, panels, space.panel);
-          for (int r = 0; r < R; ++r)
-            for (int v = 0; v < wide; ++v) {
-              const int64_t column = q * side + v * W::L;
-              const int width = static_cast<int>(max(0, min(W::L, b.inputs - column)));
-              T* target = static_cast<T*>(b.dx) + (chunk_first + from + at + r) * b.inputs + column;
-              store(target, sum[r][v], width);
-            }
-        });
+        vec<T> sums[wide_rows * wide];
+        const T* rows[wide_rows];
+        for (int r = 0; r < n; ++r) rows[r] = gradient(from + at + r);
+        product(rows, n, 0, space.x_panels, q, sums);
+        for (int r = 0; r < n; ++r)
+          for (int v = 0; v < wide; ++v) {
+            const int64_t column = q * width + v * W::L;
+            const int some = static_cast<int>(max(0, min(W::L, b.inputs - column)));
+            store(static_cast<T*>(b.dx) + (chunk_first + from + at + r) * b.inputs + column, sums[r * wide + v], some);
+          }
       });
   }
 
-  void into_weights(int64_t count) {
-    const int64_t from = share.even(panels, share.id), to = share.even(panels, share.id + 1);
-    for (int64_t p = from; p < to; ++p) {
-      add_outer(space.x_rows, b.inputs + 1, 0, p, space.dih, count);
-      add_outer(space.h_rows, b.units + 1, Cell::hidden_at, p, space.dhh, count);
+  void into_weights(int64_t start, int64_t end, int64_t count) {
+    const int64_t runs = list_runs(start, end);
+    const Run<T> x{static_cast<const T*>(b.x) + chunk_first * b.inputs, b.inputs, 0, count};
+    // All tiles of all panels in a row, each member an even part of them.
+    const int64_t x_tiles = blocks(b.inputs, W::R), h_tiles = Cell::dense ? blocks(b.units, W::R) : 0,
+                  tiles = x_tiles + h_tiles;
+    int64_t at = share.even(panels * tiles, share.id);
+    for (const int64_t last = share.even(panels * tiles, share.id + 1); at < last;) {
+      const int64_t p = at / tiles, from = at % tiles, to = min(tiles, from + last - at);
+      add_outer(&x, 1, b.inputs, 0, p, space.dih, count, {min(from, x_tiles), min(to, x_tiles)});
+      add_outer(space.runs, runs, b.units, Cell::hidden_at, p, space.dhh, count,
+                {max(from - x_tiles, 0), max(to - x_tiles, 0)});
+      at += to - from;
     }
   }
 
-  // Adds the product of the chunk's packed rows with the gate gradients of panel p.
-  void add_outer(const T* packed, int64_t columns, int from, int64_t p, T* sums, int64_t count) {
-    const int64_t tiles = blocks(columns, W::R);
+  // The states before the chunk's steps, as few runs as there are.
+  int64_t list_runs(int64_t start, int64_t end) {
+    int64_t runs = 0;
+    for (int64_t s = start; s < end; ++s) {
+      const Step step = step_at(b.rows, s);
+      for (int64_t j = 0; j < step.count; ++j) {
+        const bool fresh = begins(b.rows, step, j);
+        const T* from = fresh ? h0(j) : y(step.before + j);
+        const int64_t place = step.first + j - chunk_first, stride = fresh ? b.units : b.y_stride;
+        Run<T>& last = space.runs[runs - 1];
+        if (runs > 0 && last.stride == stride && last.place + last.count == place &&
+            last.from + last.count * stride == from) {
+          ++last.count;
+        } else {
+          space.runs[runs++] = {from, stride, place, 1};
+        }
+      }
+    }
+    return runs;
+  }
+
+  struct Tiles {
+    int64_t from, to;
+  };
+
+  // Adds the product of some columns of the rows with the gate gradients of panel p, and, with the first, their sum.
+  void add_outer(const Run<T>* runs, int64_t run_count, int64_t columns, int from, int64_t p, T* sums, int64_t count,
+                 const Tiles& tiles) {
     int place[W::C];
     for (int v = 0; v < Cell::units; ++v)
       for (int g = 0; g < Cell::G; ++g) place[v * Cell::G + g] = v * Cell::D + from + g;
-    for (int64_t block = 0; block < tiles; ++block) {
-      T* target = sums + (p * tiles + block) * W::R * W::C * W::L;
-      vec<T> sum[W::R][W::C];
-#pragma GCC unroll 16
-      for (int r = 0; r < W::R; ++r)
-#pragma GCC unroll 16
-        for (int c = 0; c < W::C; ++c) sum[r][c] = load(target + (r * W::C + c) * W::L);
-      outer<T, W::R, W::C>(sum, packed + block * count * W::R, W::R, gradient(0) + p * space.panel, W::grad_row, place,
-                           count);
-#pragma GCC unroll 16
-      for (int r = 0; r < W::R; ++r)
-#pragma GCC unroll 16
-        for (int c = 0; c < W::C; ++c) store(target + (r * W::C + c) * W::L, sum[r][c]);
+    T* panel = sums + p * (columns + 1) * W::C * W::L;
+    const T* gradients = gradient(0) + p * space.panel;
+    for (int64_t i = tiles.from; i < tiles.to; ++i) {
+      const int64_t at = i * W::R;
+      with_rows<W::R>(static_cast<int>(min(W::R, columns - at)), [&](auto tile) {
+        outer_runs<T, decltype(tile)::value, W::C>(panel + at * W::C * W::L, runs, run_count, at, gradients,
+                                                   W::grad_row, place);
+      });
+    }
+    if (tiles.from > 0 || tiles.to == 0) return;
+    T* bias = panel + columns * W::C * W::L;
+    for (int c = 0; c < W::C; ++c) {
+      vec<T> sum = load(bias + c * W::L);
+      for (int64_t n = 0; n < count; ++n) sum += load(gradients + n * W::grad_row + place[c] * W::L);
+      store(bias + c * W::L, sum);
+    }
+  }
+
+  // The gradients of the cell's further weights, a sum over rows for each unit.
+  void into_more(int64_t start, int64_t end) {
+    const int64_t vectors = panels * Cell::units;
+    for (int64_t v = share.even(vectors, share.id); v < share.even(vectors, share.id + 1); ++v) {
+      const int64_t unit = v * W::L;
+      const int count = static_cast<int>(max(0, min(W::L, b.units - unit)));
+      vec<T> sum[max(1, Cell::A)];
+      T* target = space.dmore + v * Cell::A * W::L;
+      for (int a = 0; a < Cell::A; ++a) sum[a] = load(target + a * W::L);
+      for (int64_t s = start; s < end; ++s) {
+        const Step step = step_at(b.rows, s);
+        for (int64_t j = 0; j < step.count; ++j) {
+          const bool fresh = begins(b.rows, step, j);
+          const int64_t row = step.first + j;
+          vec<T> h_before{}, c_before{}, c_after{};
+          if constexpr (Cell::sees_h) h_before = load((fresh ? h0(j) : y(step.before + j)) + unit, count);
+          if constexpr (Cell::has_c) {
+            c_before = load((fresh ? c0(j) : c(step.before + j)) + unit, count);
+            c_after = cell_state(row, v, c_before, s, j);
+          }
+          if constexpr (Cell::own)
+            Cell::add(sum, gradient(row - chunk_first) + v / Cell::units * space.panel + v % Cell::units * Cell::D * W::L,
+                      h_before, c_before, c_after);
+        }
+      }
+      for (int a = 0; a < Cell::A; ++a) store(target + a * W::L, sum[a]);
+    }
+  }
+
+  // The cell state that a step of `row` computed (zoneout may then have held back another): f c + i g.
+  vec<T> cell_state(int64_t row, int64_t v, vec<T> c_before, int64_t s, int64_t slot) const {
+    const T* from = saved(row) + v / Cell::units * saved_panel + v % Cell::units * Cell::S * W::L;
+    if constexpr (Cell::S < 4) {
+      return c_before;
+    } else {
+      vec<T> g = load(from + 2 * W::L);
+      if (b.noise.on)
+        g *= kept<T>(b.noise, keys_of(b.noise, b.rows.reverse ? b.rows.steps - 1 - s : s, slot), v * W::L);
+      return load(from + W::L) * c_before + load(from) * g;
     }
   }
 
@@ -346,14 +521,19 @@ template <class Cell> class BackwardPass {
 
   void finish() {
     const int64_t from = share.even(panels, share.id), to = share.even(panels, share.id + 1);
-    const int64_t x_stride = blocks(b.inputs + 1, W::R) * W::R, h_stride = blocks(b.units + 1, W::R) * W::R;
+    const int64_t x_stride = b.inputs + 1, h_stride = b.units + 1;
     unpack_forward<Cell>(space.dih, b.units, b.inputs, x_stride, Cell::input_gates, static_cast<T*>(b.dih), from, to);
-    unpack_forward<Cell>(space.dhh, b.units, b.units, h_stride, Cell::hidden_gates, static_cast<T*>(b.dhh), from, to);
+    if (Cell::dense) unpack_forward<Cell>(space.dhh, b.units, b.units, h_stride, Cell::hidden_gates, static_cast<T*>(b.dhh), from, to);
+    for (int a = 0; Cell::own && a < Cell::A; ++a)
+      for (int64_t v = share.even(panels * Cell::units, share.id); v < share.even(panels * Cell::units, share.id + 1);
+           ++v)
+        store(static_cast<T*>(b.dmore[a]) + v * W::L, load(space.dmore + (v * Cell::A + a) * W::L),
+              static_cast<int>(max(0, min(W::L, b.units - v * W::L))));
     if (b.dbias_ih == nullptr) return;
     const T* x_sum = space.dih + b.inputs * W::C * W::L;
     const T* h_sum = space.dhh + b.units * W::C * W::L;
     unpack_forward<Cell>(x_sum, b.units, 1, x_stride, Cell::input_gates, static_cast<T*>(b.dbias_ih), from, to);
-    unpack_forward<Cell>(h_sum, b.units, 1, h_stride, Cell::hidden_gates, static_cast<T*>(b.dbias_hh), from, to);
+    if (Cell::dense) unpack_forward<Cell>(h_sum, b.units, 1, h_stride, Cell::hidden_gates, static_cast<T*>(b.dbias_hh), from, to);
   }
 };
 

@@ -43,7 +43,7 @@ using Addresses = std::vector<uintptr_t>;
 void forward(int cell, int number, int threads, int64_t inputs, int64_t units, const Rows& rows, const Addresses& a,
              int64_t y_stride) {
   const Kernel& k = kernel(cell, number);
-  Forward f{inputs, units, rows, {in(a[0]), in(a[1]), in(a[2]), in(a[3])}, in(a[4]), in(a[5]), in(a[6]), out(a[7]),
+  Forward f{inputs, units, rows, {in(a[0]), in(a[1]), in(a[2]), in(a[3]), {}}, {}, in(a[4]), in(a[5]), in(a[6]), out(a[7]),
             y_stride, out(a[8]), out(a[9]), out(a[10]), out(a[11])};
   nb::gil_scoped_release released;
   const int members = k.members(inputs, units, rows, threads);
@@ -60,12 +60,12 @@ void forward(int cell, int number, int threads, int64_t inputs, int64_t units, c
 void backward(int cell, int number, int threads, int64_t inputs, int64_t units, const Rows& rows, const Addresses& a,
               int64_t y_stride, int64_t dy_stride) {
   const Kernel& k = kernel(cell, number);
-  Backward b{inputs,   units,    rows,      {in(a[0]), in(a[1]), in(a[2]), in(a[3])},
+  Backward b{inputs,   units,    rows,      {in(a[0]), in(a[1]), in(a[2]), in(a[3]), {}}, {},
              in(a[4]), in(a[5]), in(a[6]),  in(a[7]),
              y_stride, in(a[8]), in(a[9]),  in(a[10]),
              dy_stride, in(a[11]), in(a[12]), out(a[13]),
              out(a[14]), out(a[15]), out(a[16]), out(a[17]),
-             out(a[18]), out(a[19])};
+             out(a[18]), out(a[19]), {}};
   nb::gil_scoped_release released;
   const int members = k.members(inputs, units, rows, threads);
   Job<Backward> job{k, b, scratch(k.backward_scratch(b, members))};

@@ -15,6 +15,7 @@ template <class T> struct ForwardRow {
   const T *h, *c;  // the state before
   T* pre;          // the input product, and then the saved vectors, of panel 0
   T *y, *c_after;
+  Keys keys;
 };
 
 template <class Cell> struct ForwardSpace {
@@ -34,7 +35,7 @@ template <class Cell> struct ForwardSpace {
     pre_panel = (f.saved != nullptr ? f.rows.total : chunk) * W::saved_row;
     Carver carver{scratch};
     x_panels = carver.take<T>(panels * f.inputs * W::C * W::L);
-    h_panels = carver.take<T>(panels * f.units * W::C * W::L);
+    h_panels = carver.take<T>(Cell::dense ? panels * f.units * W::C * W::L : 0);
     bias = carver.take<T>(wide * Cell::G);
     more = carver.take<T>(wide * max(1, Cell::A));
     zeros = carver.take<T>(f.units);
@@ -48,23 +49,69 @@ template <class Cell> struct ForwardSpace {
   }
 };
 
-// pre = W_ih x + b of one panel for R rows.
-template <class Cell, int R, class T = typename Cell::Number>
-void project_tile(const T* const (&x)[R], T* const (&pre)[R], const T* weights, const T* bias, int64_t inputs) {
-  using W = Layout<Cell>;
-  vec<T> sum[R][W::C];
+// sums = rows times a panel of packed weights, for at most rows_of<C> rows.
+template <class T, int R, int C>
+__attribute__((noinline)) void product(const T* const* rows, const T* weights, int64_t depth, vec<T>* to) {
+  vec<T> sum[R][C] = {};
+  const T* a[R];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) a[r] = rows[r];
+  multiply<T, R, C>(sum, a, weights, depth);
+#pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
-    for (int c = 0; c < W::C; ++c) sum[r][c] = load(bias + c * W::L);
-  multiply<T, R, W::C>(sum, x, weights, inputs);
-  for (int r = 0; r < R; ++r)
-    for (int v = 0; v < Cell::units; ++v)
-      for (int g = 0; g < Cell::G; ++g) store(pre[r] + (v * Cell::S + g) * W::L, sum[r][v * Cell::G + g]);
+#pragma GCC unroll 16
+    for (int c = 0; c < C; ++c) to[r * C + c] = sum[r][c];
 }
 
-// One panel of one step for R rows. `unit`: the panel's first unit; `offset`: where the panel lies in `pre`.
+// pre = W_ih x + b of one panel for n rows.
+template <class Cell, class T = typename Cell::Number>
+void project_tile(const T* const* x, T* const* pre, int n, const T* weights, const T* bias, int64_t inputs) {
+  using W = Layout<Cell>;
+  vec<T> sum[W::R * W::C];
+  with_rows<W::R>(n, [&](auto tile) { product<T, decltype(tile)::value, W::C>(x, weights, inputs, sum); });
+  for (int r = 0; r < n; ++r)
+    for (int v = 0; v < Cell::units; ++v)
+      for (int g = 0; g < Cell::G; ++g) {
+        const int c = v * Cell::G + g;
+        store(pre[r] + (v * Cell::S + g) * W::L, sum[r * W::C + c] + load(bias + c * W::L));
+      }
+}
+
+// One panel of one step. `unit`: the panel's first unit; `offset`: where it lies in `pre`; `keep`: for backward.
+template <class T> struct Panel {
+  const T *weights, *more;
+  int64_t units, unit, offset;
+  bool keep;
+};
+
+// One row of a tile, unit vector v, from the sums of its gates on.
+template <class Cell, bool noisy, class T = typename Cell::Number>
+inline __attribute__((always_inline)) void finish(const ForwardRow<T>& row, const vec<T>* sum, const Panel<T>& panel,
+                                                  int v, const Noise& noise) {
+  constexpr int L = lanes<T>;
+  const int64_t at = panel.unit + v * L;
+  const int count = static_cast<int>(max(0, min(L, panel.units - at)));
+  T* pre = row.pre + panel.offset + v * Cell::S * L;
+  Before<T> before{};
+  vec<T> after{}, c_after{}, saved[Cell::S];
+  if constexpr (Cell::sees_h || noisy) before.h = load(row.h + at, count);
+  if constexpr (Cell::has_c) before.c = load(row.c + at, count);
+  if constexpr (noisy) before.keep = kept<T>(noise, row.keys, at);
+  Cell::template forward<noisy>(sum, pre, panel.more + v * Cell::A * L, before, after, c_after, saved);
+  if constexpr (noisy) {
+    after = zoned<T>(noise, row.keys.h, noise.hold_h, noise.share_h, at, before.h, after);
+    if constexpr (Cell::has_c)
+      c_after = zoned<T>(noise, row.keys.c, noise.hold_c, noise.share_c, at, before.c, c_after);
+  }
+  store(row.y + at, after, count);
+  if constexpr (Cell::has_c) store(row.c_after + at, c_after, count);
+  if (panel.keep)
+    for (int i = 0; i < Cell::S; ++i) store(pre + i * L, saved[i]);
+}
+
+// A tile of R rows, all in registers.
 template <class Cell, int R, class T = typename Cell::Number>
-void step_tile(const ForwardRow<T>* rows, const T* weights, const T* more, int64_t units, int64_t unit, int64_t offset,
-               bool keep) {
+void step_tile(const ForwardRow<T>* rows, const Panel<T>& panel, const Noise& noise) {
   using W = Layout<Cell>;
   vec<T> sum[R][W::C];
   const T* h[R];
@@ -73,27 +120,49 @@ void step_tile(const ForwardRow<T>* rows, const T* weights, const T* more, int64
     h[r] = rows[r].h;
 #pragma GCC unroll 4
     for (int v = 0; v < Cell::units; ++v)
-      Cell::begin(&sum[r][v * Cell::G], rows[r].pre + offset + v * Cell::S * W::L, more + v * W::L);
+      Cell::begin(&sum[r][v * Cell::G], rows[r].pre + panel.offset + v * Cell::S * W::L,
+                  panel.more + v * Cell::A * W::L);
   }
-  multiply<T, R, W::C>(sum, h, weights, units);
+  multiply<T, R, W::C>(sum, h, panel.weights, panel.units);
 #pragma GCC unroll 4
-  for (int v = 0; v < Cell::units; ++v) {
-    const int64_t at = unit + v * W::L;
-    const int count = static_cast<int>(max(0, min(W::L, units - at)));
+  for (int v = 0; v < Cell::units; ++v)
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) {
-      const ForwardRow<T>& row = rows[r];
-      T* pre = row.pre + offset + v * Cell::S * W::L;
-      vec<T> before{}, c_before{}, after{}, c_after{}, saved[Cell::S];
-      if constexpr (Cell::A > 0) before = load(row.h + at, count);
-      if constexpr (Cell::has_c) c_before = load(row.c + at, count);
-      Cell::forward(&sum[r][v * Cell::G], pre, more + v * W::L, before, c_before, after, c_after, saved);
-      store(row.y + at, after, count);
-      if constexpr (Cell::has_c) store(row.c_after + at, c_after, count);
-      if (keep)
-        for (int i = 0; i < Cell::S; ++i) store(pre + i * W::L, saved[i]);
-    }
+    for (int r = 0; r < R; ++r) finish<Cell, false>(rows[r], &sum[r][v * Cell::G], panel, v, noise);
+}
+
+// The same for what is not worth writing out for every number of rows: the sums go through memory.
+template <class Cell, bool noisy, class T = typename Cell::Number>
+void step_rows(const ForwardRow<T>* rows, int n, const Panel<T>& panel, const Noise& noise) {
+  using W = Layout<Cell>;
+  vec<T> sums[W::R * W::C] = {}, sum[Cell::G];
+  if constexpr (Cell::dense) {
+    const T* h[W::R];
+    for (int r = 0; r < n; ++r) h[r] = rows[r].h;
+    with_rows<W::R>(n, [&](auto tile) {
+      product<T, decltype(tile)::value, W::C>(h, panel.weights, panel.units, sums);
+    });
   }
+  for (int v = 0; v < Cell::units; ++v)
+    for (int r = 0; r < n; ++r) {
+      Cell::begin(sum, rows[r].pre + panel.offset + v * Cell::S * W::L, panel.more + v * Cell::A * W::L);
+      for (int g = 0; g < Cell::G; ++g) sum[g] += sums[r * W::C + v * Cell::G + g];
+      finish<Cell, noisy>(rows[r], sum, panel, v, noise);
+    }
+}
+
+// A panel of one step for any number of rows.
+template <class Cell, class T = typename Cell::Number>
+void step_panel(const ForwardRow<T>* rows, int64_t count, const Panel<T>& panel, const Noise& noise) {
+  using W = Layout<Cell>;
+  in_tiles<W::R>(count, [&](int64_t first, int n) {
+    if (noise.on) {
+      step_rows<Cell, true>(rows + first, n, panel, noise);
+    } else if constexpr (Cell::plain) {
+      with_rows<W::R>(n, [&](auto tile) { step_tile<Cell, decltype(tile)::value>(rows + first, panel, noise); });
+    } else {
+      step_rows<Cell, false>(rows + first, n, panel, noise);
+    }
+  });
 }
 
 template <class Cell> class ForwardPass {
@@ -142,10 +211,9 @@ template <class Cell> class ForwardPass {
     const int64_t from = share.even(panels, share.id), to = share.even(panels, share.id + 1);
     const Weights& w = f.weights;
     pack_forward<Cell>(static_cast<const T*>(w.ih), f.units, f.inputs, Cell::input_gates, space.x_panels, from, to);
-    pack_forward<Cell>(static_cast<const T*>(w.hh), f.units, f.units, Cell::hidden_gates, space.h_panels, from, to);
-    if (share.id == 0)
-      pack_bias<Cell>(static_cast<const T*>(w.bias_ih), static_cast<const T*>(w.bias_hh), f.units, space.bias,
-                      space.more);
+    if (Cell::dense)
+      pack_forward<Cell>(static_cast<const T*>(w.hh), f.units, f.units, Cell::hidden_gates, space.h_panels, from, to);
+    if (share.id == 0) pack_bias<Cell>(w, f.units, space.bias, space.more);
     if (Cell::has_c && !keep)
       for (int64_t j = share.id; j < f.rows.slots; j += share.count) copy(c0(j), cn(j), f.units);
     member.sync();
@@ -164,17 +232,14 @@ template <class Cell> class ForwardPass {
   void project(int64_t count) {
     for (int64_t p = first_panel; p < last_panel; ++p)
       in_tiles<W::R>(count, [&](int64_t first, int n) {
-        with_rows<W::R>(n, [&](auto tile) {
-            constexpr int R = decltype(tile)::value;
-          const T* from[R];
-          T* to[R];
-          for (int r = 0; r < R; ++r) {
-            const int64_t row = space.list[first + r];
-            from[r] = x(row), to[r] = pre(first + r, row) + p * space.pre_panel;
-          }
-          project_tile<Cell, R>(from, to, space.x_panels + p * f.inputs * W::C * W::L, space.bias + p * W::C * W::L,
-                                f.inputs);
-        });
+        const T* from[W::R];
+        T* to[W::R];
+        for (int r = 0; r < n; ++r) {
+          const int64_t row = space.list[first + r];
+          from[r] = x(row), to[r] = pre(first + r, row) + p * space.pre_panel;
+        }
+        project_tile<Cell>(from, to, n, space.x_panels + p * f.inputs * W::C * W::L, space.bias + p * W::C * W::L,
+                           f.inputs);
       });
   }
 
@@ -193,15 +258,13 @@ template <class Cell> class ForwardPass {
         to.c = fresh ? c0(j) : keep ? c(step.before + j) : cn(j);
         to.c_after = keep ? c(row) : cn(j);
       }
+      if (f.noise.on) to.keys = keys_of(f.noise, f.rows.reverse ? f.rows.steps - 1 - s : s, j);
     }
     for (int64_t p = first_panel; p < last_panel; ++p)
-      in_tiles<W::R>(count, [&](int64_t first, int n) {
-        with_rows<W::R>(n, [&](auto tile) {
-            constexpr int R = decltype(tile)::value;
-          step_tile<Cell, R>(space.rows + first, space.h_panels + p * f.units * W::C * W::L,
-                             space.more + p * W::panel_units, f.units, p * W::panel_units, p * space.pre_panel, keep);
-        });
-      });
+      step_panel<Cell>(space.rows, count,
+                       Panel<T>{space.h_panels + p * f.units * W::C * W::L, space.more + p * Cell::A * W::panel_units,
+                                f.units, p * W::panel_units, p * space.pre_panel, keep},
+                       f.noise);
     if (share.by_units()) member.sync();
     return at + count;
   }

@@ -52,10 +52,10 @@ inline __attribute__((always_inline)) void multiply(vec<T> (&acc)[R][C], const T
   }
 }
 
-// acc[r][c] += sum over n < count of a[n][r] * b[n][c]: `a` holds R numbers a row, `b` has C vectors in each row of
-// `stride` numbers, at `columns`.
+// acc[r][c] += sum over n < count of a[n][r] * b[n][c]: rows of `a` are a_stride numbers apart, those of `b` `stride`,
+// and hold the C vectors at `columns`.
 template <class T, int R, int C>
-inline __attribute__((always_inline)) void outer(vec<T> (&acc)[R][C], const T* a, int a_stride, const T* b,
+inline __attribute__((always_inline)) void outer(vec<T> (&acc)[R][C], const T* a, int64_t a_stride, const T* b,
                                                  int64_t stride, const int (&columns)[C], int64_t count) {
   for (int64_t n = 0; n < count; ++n) {
     vec<T> row[C];

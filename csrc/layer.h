@@ -7,7 +7,17 @@
 
 namespace ostinato {
 
-enum class Cell : int { elman_tanh, elman_relu, lstm, gru, count };
+enum class Cell : int {
+  elman_tanh,
+  elman_relu,
+  lstm,
+  gru,
+  lstm_peephole,
+  lstm_coupled,
+  independent_relu,
+  independent_tanh,
+  count
+};
 enum class Number : int { float32, float64, count };
 
 // Time-major packed rows: step t holds sizes[t] rows from row starts[t] on; slot j of step t is row starts[t] + j.
@@ -23,12 +33,24 @@ struct Rows {
 struct Weights {
   const void *ih = nullptr, *hh = nullptr;            // (G H, I), (G H, H)
   const void *bias_ih = nullptr, *bias_hh = nullptr;  // (G H) or none
+  const void* more[3] = {};  // (H) each: peepholes of i, f, o; the recurrent weight of an independent unit
+};
+
+// Recurrent dropout and zoneout; see noise.h. Thresholds are shares of 2^32.
+struct Noise {
+  bool on = false, training = false;
+  uint64_t seed = 0;
+  int layer = 0, direction = 0;
+  const int64_t* sequences = nullptr;  // (B): which sequence lies in a slot
+  uint64_t drop = 0, hold_h = 0, hold_c = 0;
+  double scale = 1, share_h = 0, share_c = 0;  // 1 / (1 - dropped); what is held outside training
 };
 
 struct Forward {
   int64_t inputs = 0, units = 0;
   Rows rows;
   Weights weights;
+  Noise noise;
   const void* x = nullptr;  // (N, I)
   const void* h0 = nullptr; // (B, H)
   const void* c0 = nullptr; // (B, H), for cells that have c
@@ -44,11 +66,13 @@ struct Backward {
   int64_t inputs = 0, units = 0;
   Rows rows;
   Weights weights;
+  Noise noise;
   const void* x = nullptr;
   const void *h0 = nullptr, *c0 = nullptr;
   const void* y = nullptr;  // the outputs of forward
   int64_t y_stride = 0;
-  const void *saved = nullptr, *c = nullptr;
+  const void* saved = nullptr;  // or none: the gates are computed again
+  const void* c = nullptr;
   const void* dy = nullptr;  // (N, H) in rows of dy_stride; or none
   int64_t dy_stride = 0;
   const void *dhn = nullptr, *dcn = nullptr;  // (B, H) or none
@@ -56,6 +80,7 @@ struct Backward {
   void *dh0 = nullptr, *dc0 = nullptr;        // (B, H)
   void *dih = nullptr, *dhh = nullptr;        // as the weights
   void *dbias_ih = nullptr, *dbias_hh = nullptr;
+  void* dmore[3] = {};
 };
 
 // One thread of a team at work on a call.

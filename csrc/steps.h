@@ -65,7 +65,7 @@ template <class Cell> struct Share {
 // How many threads are worth their meeting: none of less than some ten microseconds of work each.
 template <class Cell> int members_for(int64_t inputs, int64_t units, const Rows& rows, int most) {
   const double step = rows.steps > 0 ? static_cast<double>(rows.total) / static_cast<double>(rows.steps) : 0;
-  const double products = static_cast<double>(Cell::G) * static_cast<double>(units * (units + inputs));
+  const double products = static_cast<double>(Cell::G) * static_cast<double>((Cell::dense ? units : 0) * units + units * inputs);
   if (most < 2 || products * static_cast<double>(rows.total) < 1e6) return 1;
   if (rows.slots >= 4 * most) return most;
   return step * products < 3e4 ? 1 : most;

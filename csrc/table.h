@@ -17,8 +17,12 @@ constexpr Isa make(const char* name) {
   return {name,
           {{kernel<Elman<float, false>>(), kernel<Elman<double, false>>()},
            {kernel<Elman<float, true>>(), kernel<Elman<double, true>>()},
-           {kernel<Lstm<float>>(), kernel<Lstm<double>>()},
-           {kernel<Gru<float>>(), kernel<Gru<double>>()}}};
+           {kernel<Lstm<float, false>>(), kernel<Lstm<double, false>>()},
+           {kernel<Gru<float>>(), kernel<Gru<double>>()},
+           {kernel<Lstm<float, true>>(), kernel<Lstm<double, true>>()},
+           {kernel<CoupledLstm<float>>(), kernel<CoupledLstm<double>>()},
+           {kernel<Independent<float, true>>(), kernel<Independent<double, true>>()},
+           {kernel<Independent<float, false>>(), kernel<Independent<double, false>>()}}};
 }
 
 }  // namespace ostinato::OSTINATO_ISA

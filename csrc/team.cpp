@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <sys/mman.h>
 #endif
 
 #include <atomic>
@@ -230,9 +231,15 @@ char* scratch(int64_t bytes) {
   if (bytes > size) {
     memory.reset();
     size = 0;
-    const size_t rounded = (static_cast<size_t>(bytes) + 4095) / 4096 * 4096;
-    memory.reset(static_cast<char*>(std::aligned_alloc(64, rounded)));
+    // Large buffers on large pages: a panel of weights spans more small ones than the processor keeps track of.
+    constexpr size_t page = 2 << 20;
+    const size_t unit = bytes >= static_cast<int64_t>(page) ? page : 4096;
+    const size_t rounded = (static_cast<size_t>(bytes) + unit - 1) / unit * unit;
+    memory.reset(static_cast<char*>(std::aligned_alloc(unit, rounded)));
     if (memory == nullptr) throw std::bad_alloc();
+#if defined(__linux__)
+    if (unit == page) madvise(memory.get(), rounded, MADV_HUGEPAGE);
+#endif
     size = static_cast<int64_t>(rounded);
   }
 #if defined(OSTINATO_POISON)

@@ -38,6 +38,7 @@ template <class T> struct Vec {
   typedef typename Bits<T>::natural naturals __attribute__((vector_size(vector_bytes)));
   typedef T unaligned __attribute__((vector_size(vector_bytes), aligned(alignof(T)), may_alias));
   static constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
+  typedef uint32_t words __attribute__((vector_size(lanes * 4)));
 };
 
 template <class T> using vec = typename Vec<T>::type;
