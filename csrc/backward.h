@@ -198,6 +198,9 @@ template <class Cell> class BackwardPass {
       std::memset(space.dhh + p * h_size, 0, static_cast<size_t>(h_size) * sizeof(T));
       std::memset(gradient(nothing()) + p * space.panel, 0, sizeof(T) * W::grad_row);
     }
+    // Unit vectors beyond the last wide panel are never computed, but the products read them.
+    if (wide_panels * wide < panels * Cell::units && share.even(panels, id + 1) == panels)
+      std::memset(gradient(0) + (panels - 1) * space.panel, 0, static_cast<size_t>(space.panel) * sizeof(T));
     const int64_t alive = b.rows.steps > 0 ? b.rows.sizes[0] : 0;
     for (int64_t j = id; j < b.rows.slots; j += share.count) {
       std::memset(carry(j), 0, static_cast<size_t>(space.carry_row) * sizeof(T));

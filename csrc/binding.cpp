@@ -1,7 +1,12 @@
 // The Python module ostinato.engines._native: addresses and sizes in, nothing out. Python checks what it hands over.
+//
+// A call is one layer in one direction or in both. Two directions share x, and their outputs stand side by side in rows
+// of 2 H; everything else of the second direction follows that of the first.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
+
+#include <cstring>
 
 #include "isa.h"
 #include "team.h"
@@ -11,8 +16,17 @@ using namespace ostinato;
 
 namespace {
 
-const void* in(uintptr_t address) { return reinterpret_cast<const void*>(address); }
-void* out(uintptr_t address) { return reinterpret_cast<void*>(address); }
+using Addresses = std::vector<uintptr_t>;
+
+// Sizes and places of one call, the same for forward and backward. `sizes` (T) is the address of the batch sizes, or 0:
+// every one of the `steps` steps then holds all slots. `reset`: (D, N) bytes, or 0.
+struct Shape {
+  int cell, number, threads, directions;
+  bool reverse;  // of one direction; of two the second is
+  int64_t inputs, units, steps, slots, total;
+  uintptr_t sizes, reset;
+  int64_t width() const { return number == static_cast<int>(Number::float32) ? 4 : 8; }
+};
 
 const Kernel& kernel(int cell, int number) {
   if (cell < 0 || cell >= static_cast<int>(Cell::count)) throw nb::value_error("no such cell");
@@ -20,69 +34,164 @@ const Kernel& kernel(int cell, int number) {
   return isa().kernels[cell][number];
 }
 
-// The rows as Python hands them over: sizes (T) and starts (T) int64, reset (N) bytes or 0.
-Rows rows(int64_t steps, int64_t slots, int64_t total, uintptr_t sizes, uintptr_t starts, uintptr_t reset,
-          bool reverse) {
-  return {steps,
-          slots,
-          total,
-          static_cast<const int64_t*>(in(sizes)),
-          static_cast<const int64_t*>(in(starts)),
-          static_cast<const uint8_t*>(in(reset)),
-          reverse};
+// `count` numbers further on; nothing stays nothing.
+char* at(uintptr_t address, int64_t count, const Shape& s) {
+  return address == 0 ? nullptr : reinterpret_cast<char*>(address) + count * s.width();
 }
 
-template <class Call> struct Job {
-  const Kernel& kernel;
-  const Call& call;
-  char* memory;
-};
+// Memory that the calling thread keeps for one purpose.
+template <class Purpose> char* kept(int64_t bytes) {
+  thread_local std::vector<char> memory;
+  if (static_cast<int64_t>(memory.size()) < bytes) memory.assign(static_cast<size_t>(bytes), 0);
+  return memory.data();
+}
+struct Zeros;
+struct Unread;
 
-using Addresses = std::vector<uintptr_t>;
-
-void forward(int cell, int number, int threads, int64_t inputs, int64_t units, const Rows& rows, const Addresses& a,
-             int64_t y_stride) {
-  const Kernel& k = kernel(cell, number);
-  Forward f{inputs, units, rows, {in(a[0]), in(a[1]), in(a[2]), in(a[3]), {}}, {}, in(a[4]), in(a[5]), in(a[6]), out(a[7]),
-            y_stride, out(a[8]), out(a[9]), out(a[10]), out(a[11])};
-  nb::gil_scoped_release released;
-  const int members = k.members(inputs, units, rows, threads);
-  Job<Forward> job{k, f, scratch(k.forward_scratch(f, members))};
-  run_team(
-      members,
-      [](void* context, const Member& member) {
-        const auto& job = *static_cast<Job<Forward>*>(context);
-        job.kernel.forward(job.call, member, job.memory);
-      },
-      &job);
+// What the steps hold, where Python gave none or gave only their sizes.
+Rows rows_of(const Shape& s, int direction) {
+  thread_local std::vector<int64_t> sizes, starts;
+  if (direction == 0) {
+    const auto* given = reinterpret_cast<const int64_t*>(s.sizes);
+    const auto count = static_cast<size_t>(s.steps);
+    starts.resize(count), sizes.resize(count);
+    int64_t total = 0, before = s.slots;
+    for (size_t t = 0; t < count; ++t) {
+      const int64_t size = given == nullptr ? s.slots : given[t];
+      if (size < 1 || size > before) throw nb::value_error("batch_sizes must never rise and end with at least 1");
+      starts[t] = total, sizes[t] = before = size;
+      total += size;
+    }
+    if (total != s.total) throw nb::value_error("batch_sizes do not add up to the number of rows");
+  }
+  const auto* reset = reinterpret_cast<const uint8_t*>(s.reset);
+  return {s.steps,        s.slots,       s.total,
+          sizes.data(),   starts.data(), reset == nullptr ? nullptr : reset + direction * s.total,
+          s.directions == 2 ? direction == 1 : s.reverse};
 }
 
-void backward(int cell, int number, int threads, int64_t inputs, int64_t units, const Rows& rows, const Addresses& a,
-              int64_t y_stride, int64_t dy_stride) {
-  const Kernel& k = kernel(cell, number);
-  Backward b{inputs,   units,    rows,      {in(a[0]), in(a[1]), in(a[2]), in(a[3]), {}}, {},
-             in(a[4]), in(a[5]), in(a[6]),  in(a[7]),
-             y_stride, in(a[8]), in(a[9]),  in(a[10]),
-             dy_stride, in(a[11]), in(a[12]), out(a[13]),
-             out(a[14]), out(a[15]), out(a[16]), out(a[17]),
-             out(a[18]), out(a[19]), {}};
+const void* state_or_zeros(uintptr_t address, int direction, const Shape& s) {
+  const int64_t count = s.slots * s.units;
+  return address == 0 ? kept<Zeros>(count * s.width()) : at(address, direction * count, s);
+}
+
+// Runs the calls, one a direction. A direction that is not worth several threads still runs beside the other one.
+template <class Call, class Scratch, class Work>
+void run(const Shape& s, const Call* calls, Scratch needed, Work work) {
+  const Kernel& k = kernel(s.cell, s.number);
   nb::gil_scoped_release released;
-  const int members = k.members(inputs, units, rows, threads);
-  Job<Backward> job{k, b, scratch(k.backward_scratch(b, members))};
-  run_team(
-      members,
-      [](void* context, const Member& member) {
-        const auto& job = *static_cast<Job<Backward>*>(context);
-        job.kernel.backward(job.call, member, job.memory);
-      },
-      &job);
+  const int members = k.members(s.inputs, s.units, calls[0].rows, s.threads);
+  const double products = static_cast<double>(s.units * (s.units + s.inputs)) * static_cast<double>(s.total);
+  struct Job {
+    Work work;
+    const Call* calls;
+    char* memory;
+    int64_t apart;  // bytes from one direction's memory to the next
+  };
+  if (members == 1 && s.directions == 2 && s.threads > 1 && products > 2e5) {
+    const int64_t apart = (needed(calls[0], 1) + 63) / 64 * 64;
+    Job job{work, calls, scratch(2 * apart), apart};
+    run_team(
+        2,
+        [](void* context, const Member& member) {
+          const Job& job = *static_cast<Job*>(context);
+          for (int d = member.id; d < 2; d += member.count) job.work(job.calls[d], Member{}, job.memory + d * job.apart);
+        },
+        &job);
+    return;
+  }
+  for (int d = 0; d < s.directions; ++d) {
+    Job job{work, calls + d, scratch(needed(calls[d], members)), 0};
+    run_team(
+        members,
+        [](void* context, const Member& member) {
+          const Job& job = *static_cast<Job*>(context);
+          job.work(*job.calls, member, job.memory);
+        },
+        &job);
+  }
+}
+
+// x, h0, c0, y, hn, cn, saved, then the four weights of each direction. `saved`: for each direction the gates, and then
+// the cell states of a cell that has them (has_c); 0 in inference. An initial state that is 0 is zero.
+void forward(const Shape& s, bool has_c, const Addresses& a) {
+  const Kernel& k = kernel(s.cell, s.number);
+  const int64_t gates = k.saved_size(s.units, s.total), state = s.slots * s.units, rows = s.total * s.units;
+  Forward calls[2];
+  for (int d = 0; d < s.directions; ++d) {
+    const uintptr_t* w = &a[7 + 4 * static_cast<size_t>(d)];
+    const int64_t saved = d * (gates + (has_c ? rows : 0));
+    Forward& f = calls[d];
+    f.inputs = s.inputs, f.units = s.units, f.rows = rows_of(s, d);
+    f.weights = {at(w[0], 0, s), at(w[1], 0, s), at(w[2], 0, s), at(w[3], 0, s)};
+    f.x = at(a[0], 0, s);
+    f.h0 = state_or_zeros(a[1], d, s);
+    f.y = at(a[3], d * s.units, s), f.y_stride = s.directions * s.units;
+    f.hn = at(a[4], d * state, s);
+    f.saved = at(a[6], saved, s);
+    if (has_c) {
+      f.c0 = state_or_zeros(a[2], d, s);
+      f.cn = at(a[5], d * state, s);
+      f.c = at(a[6], saved + gates, s);
+    }
+  }
+  run(s, calls, k.forward_scratch, k.forward);
+}
+
+// The final state of a sequence without a step is its initial one, and so is its gradient.
+void pass_stepless(const Shape& s, const Rows& rows, const void* from, void* to) {
+  const int64_t alive = rows.steps > 0 ? rows.sizes[0] : 0, row = s.units * s.width();
+  if (from == nullptr || alive == rows.slots) return;
+  std::memcpy(static_cast<char*>(to) + alive * row, static_cast<const char*>(from) + alive * row,
+              static_cast<size_t>((rows.slots - alive) * row));
+}
+
+// x, h0, c0, y, saved, dy, dhn, dcn, dh0, dc0, then for each direction the four weights, their gradients, and dx.
+void backward(const Shape& s, bool has_c, const Addresses& a) {
+  const Kernel& k = kernel(s.cell, s.number);
+  const int64_t gates = k.saved_size(s.units, s.total), state = s.slots * s.units, rows = s.total * s.units;
+  Backward calls[2];
+  for (int d = 0; d < s.directions; ++d) {
+    const uintptr_t* w = &a[10 + 9 * static_cast<size_t>(d)];
+    const int64_t saved = d * (gates + (has_c ? rows : 0));
+    char* unread = kept<Unread>(4 * state * s.width()) + 2 * d * state * s.width();
+    Backward& b = calls[d];
+    b.inputs = s.inputs, b.units = s.units, b.rows = rows_of(s, d);
+    b.weights = {at(w[0], 0, s), at(w[1], 0, s), at(w[2], 0, s), at(w[3], 0, s)};
+    b.x = at(a[0], 0, s);
+    b.h0 = state_or_zeros(a[1], d, s);
+    b.y = at(a[3], d * s.units, s), b.y_stride = s.directions * s.units;
+    b.saved = at(a[4], saved, s);
+    b.dy = at(a[5], d * s.units, s), b.dy_stride = s.directions * s.units;
+    b.dhn = at(a[6], d * state, s);
+    b.dh0 = a[8] == 0 ? unread : at(a[8], d * state, s);
+    if (has_c) {
+      b.c0 = state_or_zeros(a[2], d, s);
+      b.c = at(a[4], saved + gates, s);
+      b.dcn = at(a[7], d * state, s);
+      b.dc0 = a[9] == 0 ? unread + state * s.width() : at(a[9], d * state, s);
+    }
+    b.dih = at(w[4], 0, s), b.dhh = at(w[5], 0, s), b.dbias_ih = at(w[6], 0, s), b.dbias_hh = at(w[7], 0, s);
+    b.dx = at(w[8], 0, s);
+  }
+  run(s, calls, k.backward_scratch, k.backward);
+  for (int d = 0; d < s.directions; ++d) {
+    pass_stepless(s, calls[d].rows, calls[d].dhn, calls[d].dh0);
+    pass_stepless(s, calls[d].rows, calls[d].dcn, calls[d].dc0);
+  }
+}
+
+Shape shape(int cell, int number, int threads, int directions, bool reverse, int64_t inputs, int64_t units,
+            int64_t steps, int64_t slots, int64_t total, uintptr_t sizes, uintptr_t reset) {
+  if (slots == 0) steps = 0;
+  return {cell, number, threads, directions, reverse, inputs, units, steps, slots, total, sizes, reset};
 }
 
 }  // namespace
 
 NB_MODULE(_native, m) {
-  nb::class_<Rows>(m, "Rows");
-  m.def("rows", &rows);
+  nb::class_<Shape>(m, "Shape");
+  m.def("shape", &shape);
   m.def("isas", [] {
     size_t count;
     const Isa* const* list = available_isas(count);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #if defined(__linux__)
 #include <linux/futex.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <sys/mman.h>

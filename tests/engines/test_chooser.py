@@ -15,30 +15,48 @@ from ostinato.errors import UsageError
 
 def test_first_engine_that_serves() -> None:
     asked = request("gru", [3, 2])
-    assert choose(asked).engine.name == "torch"
+    assert choose(asked).engine.name == "native"
     traced = choose(replace(asked, trace=True))
     assert traced.engine.name == "reference"
     assert "keep states and gates to themselves" in traced.reason
     assert choose(request("gru_before", [3, 2])).engine.name == "reference"
 
 
+def test_what_the_native_engine_leaves_to_others() -> None:
+    projected = request("lstm", [3, 2])
+    projected = replace(projected, weights=projected.weights._replace(hr=torch.zeros(2, 4)))
+    half = request("gru", [3, 2], dtype=torch.bfloat16)
+    elsewhere = request("gru", [3, 2])
+    elsewhere = replace(elsewhere, rows=elsewhere.rows.with_data(elsewhere.rows.data.to("meta")))
+    for asked, why in ((projected, "do not project"), (half, "not torch.bfloat16"), (elsewhere, "not meta")):
+        choice = choose(asked)
+        assert choice.engine.name == "torch"
+        assert why in choice.reason
+    with torch.autograd.forward_ad.dual_level():
+        assert "forward-mode" in choose(request("gru", [3, 2])).reason
+
+
 def test_force() -> None:
-    asked = request("gru", [3, 2])
+    asked, x = request("gru", [3, 2]), torch.zeros(3, 2, 3)
     with force("reference"):
         assert choose(asked) == (choose(asked).engine, "it is forced")
         assert choose(asked).engine.name == "reference"
-        assert dense_kernel("gru") is None
+        assert dense_kernel("gru", x, projected=False) is None
         with force("torch"):
             assert choose(asked).engine.name == "torch"
-            assert dense_kernel("gru") is not None
-    assert choose(asked).engine.name == "torch"
+            kernel = dense_kernel("gru", x, projected=False)
+            assert kernel is not None
+            assert kernel.needs_state
+    assert choose(asked).engine.name == "native"
     with force("torch"), pytest.raises(UsageError, match="forced, but PyTorch has no kernel for cell 'gru_before'"):
+        run(request("gru_before", [1]))
+    with force("native"), pytest.raises(UsageError, match="forced, but it has no kernel for cell 'gru_before'"):
         run(request("gru_before", [1]))
     with pytest.raises(UsageError, match="Did you mean 'reference'"), force("refrence"):
         pass
 
 
-def test_transforms_go_to_the_reference() -> None:
+def test_transforms_are_not_for_torch() -> None:
     asked = request("gru", [2])
     seen = []
 
@@ -47,8 +65,9 @@ def test_transforms_go_to_the_reference() -> None:
         return x
 
     torch.func.vmap(look)(torch.zeros(2))
-    assert seen[0].engine.name == "reference"
-    assert "vmap" in seen[0].reason
+    assert seen[0].engine.name == "native"
+    with force("torch"), pytest.raises(UsageError, match="vmap"):
+        torch.func.vmap(look)(torch.zeros(2))
 
 
 def test_explain() -> None:
@@ -59,10 +78,14 @@ def test_explain() -> None:
         "resets",
         "trace",
     ]
-    assert "torch: torch.lstm on oneDNN" in text
-    assert "padded steps that hold the state" in text
+    assert text.count("native: C++ kernels for ") == 3
+    assert "1 thread (it is the fastest that serves this request)" in text
     assert "reference: a loop over the steps of cell 'lstm'" in text
-    assert "on ATen" in explain(nn.LSTM(3, 4, proj_size=2))
+    with force("torch"):
+        assert "torch: torch.lstm on oneDNN" in explain(nn.LSTM(3, 4))
+    projected = explain(nn.LSTM(3, 4, proj_size=2))
+    assert "torch: torch.lstm on ATen" in projected
+    assert "not 'native': its kernels do not project" in projected
     assert "no kernel for cell 'gru_before'" in explain(nn.GRU(3, 4, reset_after=False))
     with force("torch"):
         assert "no engine: engine 'torch' is forced, but" in explain(nn.GRU(3, 4))

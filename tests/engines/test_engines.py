@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from ostinato.cells import CELLS, Weights
 from ostinato.engines import ENGINES, Request, Result, force, run
-from ostinato.engines.padded_lstm import padded_lstm, pays_to_pad
+from ostinato.engines.native_operators import KERNELS as NATIVE
 from ostinato.sequences import Ragged, pack
 
-TORCH = ("rnn", "rnn_relu", "lstm", "gru")
-PAIRS = [(cell, engine) for cell in CELLS for engine in ENGINES if engine != "torch" or cell in TORCH]
+KERNELS = {"torch": ("rnn", "rnn_relu", "lstm", "gru"), "native": tuple(NATIVE), "reference": tuple(CELLS)}
+PAIRS = [(cell, engine) for engine in ENGINES for cell in KERNELS[engine]]
 
 
 def request(
@@ -129,43 +129,3 @@ def test_twice_differentiable(cell: str, engine: str) -> None:
 
     x = asked.rows.data.clone().requires_grad_()
     assert torch.autograd.gradgradcheck(energy, (x,))
-
-
-def test_padded_steps_hold_the_state_to_the_bit() -> None:
-    """More padding changes not one bit, neither of values nor of gradients, however large state and weights are."""
-    asked = request("lstm", [9, 5, 1], dtype=torch.float32)
-    sizes, data = asked.rows.batch_sizes, asked.rows.data
-    weights = Weights(**{name: part * 20 for name, part in asked.weights.items()})
-    longer = torch.cat([data, torch.zeros(40, 3)])
-    grown = torch.cat([sizes, torch.ones(40, dtype=torch.int64)])
-
-    def answers(rows: torch.Tensor, batch_sizes: torch.Tensor, slots: slice) -> list[torch.Tensor]:
-        rows = rows.clone().requires_grad_()
-        state = type(asked.state)(*((part * 30).requires_grad_() for part in asked.state))  # type: ignore[call-arg]
-        leaves = [part.clone().requires_grad_() for part in weights.values()]
-        output, after = padded_lstm(Weights(*leaves), rows, batch_sizes, state)
-        kept = [output[: len(data)].sum(), *(part[slots].sum() for part in after)]
-        found = torch.autograd.grad(sum(kept), [rows, *state, *leaves])
-        return [output[: len(data)], *(part[slots] for part in after), found[0][: len(data)], *found[1:]]
-
-    # the first sequence goes on for 40 steps, so the others are padded by 40 more; only they are read at the end
-    short, long = answers(data, sizes, slice(1, 3)), answers(longer, grown, slice(1, 3))
-    for a, b in zip(short, long, strict=True):
-        assert torch.equal(a, b)
-
-
-def test_padding_only_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    full, sparse = (
-        request("lstm", [8, 7, 8], dtype=torch.float32),
-        request("lstm", [60, *[1] * 30], dtype=torch.float32),
-    )
-    assert pays_to_pad(full, full.rows.batch_sizes)
-    assert not pays_to_pad(sparse, sparse.rows.batch_sizes)
-    middle = request("lstm", [10, 2, 3, 1], dtype=torch.float32)
-    assert pays_to_pad(middle, middle.rows.batch_sizes)
-    with torch.no_grad():
-        assert not pays_to_pad(middle, middle.rows.batch_sizes)
-    assert not pays_to_pad(request("lstm", [8, 7, 8]), full.rows.batch_sizes)
-    assert not pays_to_pad(request("gru", [8, 7, 8], dtype=torch.float32), full.rows.batch_sizes)
-    monkeypatch.setattr(torch._C, "_get_mkldnn_enabled", lambda: False)
-    assert not pays_to_pad(full, full.rows.batch_sizes)

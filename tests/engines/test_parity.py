@@ -16,6 +16,7 @@ from oracle import LENGTHS, close, shapes
 
 from ostinato.cells import CELLS, Weights
 from ostinato.engines import ENGINES, Request, force, run
+from ostinato.engines.native_operators import KERNELS as NATIVE
 from ostinato.sequences import Packed, Ragged, pack, unpack
 
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")  # torch's, once
@@ -29,8 +30,15 @@ CASES = [
     )
     if cell in oracle.PROJECTED or not projected
 ]
-SERVED = [(case, engine) for case in CASES for engine in ENGINES if engine != "torch" or case[0] in TORCH]
-"""All but the pairs that the torch engine refuses (its refusal is tested in test_chooser.py)."""
+SERVED = [
+    (case, engine)
+    for case in CASES
+    for engine in ENGINES
+    if engine == "reference"
+    or (case[0] in TORCH and engine == "torch")
+    or (case[0] in NATIVE and not case[2] and engine == "native")
+]
+"""All but the pairs that an engine refuses (its refusal is tested in test_chooser.py)."""
 
 
 class Case:
@@ -103,7 +111,7 @@ def test_engine_equals_oracle(case: tuple[Any, ...], engine: str, dtype: torch.d
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize(("case", "engine"), SERVED, ids=str)
+@pytest.mark.parametrize(("case", "engine"), [pair for pair in SERVED if pair[1] != "native"], ids=str)
 def test_engine_equals_oracle_on_gpu(case: tuple[Any, ...], engine: str) -> None:
     told = case_of(*case)
     leaves = [leaf.detach().cuda().requires_grad_() for leaf in told.leaves]

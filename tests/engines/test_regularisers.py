@@ -153,6 +153,10 @@ def test_outside_training_only_the_expectation_is_left(kind: str) -> None:
     assert torch.equal(torch.get_rng_state(), before)
     held = any(layer.noise.rates[name] for name in ("zoneout_h", "zoneout_c"))
     assert torch.allclose(found, plain(x)[0].values) != held
+    torch.compiler.reset()
+    compiled = torch.compile(copy.deepcopy(layer), fullgraph=True, backend="aot_eager", dynamic=False)
+    again = compiled(to_padded(x), lengths=torch.tensor(LENGTHS))[0]
+    torch.testing.assert_close(again, to_padded(layer(x)[0]), atol=1e-14, rtol=0)
 
 
 def test_expectation_of_zoneout() -> None:
@@ -207,6 +211,27 @@ def test_derivatives_with_noise(kind: str) -> None:
 
     leaves = [torch.randn(4, 3).double(), *(weight.detach().clone() for weight in layer.parameters())]
     assert torch.autograd.gradcheck(values, [leaf.requires_grad_() for leaf in leaves])
+
+
+def test_under_vmap() -> None:
+    """Gradients a sequence, all with the same masks or each with its own, as vmap is told."""
+    torch.manual_seed(1)
+    layer, x = nn.LSTM(3, 4, dtype=torch.float64, **{**RATES, "dropout": 0.0}), torch.randn(3, 5, 3).double()
+    weights = {name: weight.detach() for name, weight in layer.named_parameters()}
+
+    def loss(given: dict[str, torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
+        return torch.func.functional_call(layer, given, (rows,))[0].square().sum()
+
+    def slopes(randomness: str) -> dict[str, torch.Tensor]:
+        torch.manual_seed(9)
+        return torch.func.vmap(torch.func.grad(loss), (None, 0), randomness=randomness)(weights, x)
+
+    same, different = slopes("same"), slopes("different")
+    for b in range(3):
+        torch.manual_seed(9)
+        for name, wanted in torch.func.grad(loss)(weights, x[b]).items():
+            torch.testing.assert_close(same[name][b], wanted, atol=1e-12, rtol=0)
+    assert not torch.allclose(same["weight_hh_l0"], different["weight_hh_l0"])
 
 
 def test_masks_around_the_recurrence_leave_the_engine_free() -> None:

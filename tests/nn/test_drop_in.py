@@ -121,11 +121,20 @@ def test_dropout_between_layers(name: str) -> None:
     for layer in (ours, theirs):
         torch.manual_seed(3)
         layer.once = layer(x)[0]
-    assert torch.equal(ours.once, theirs.once)
+    torch.testing.assert_close(ours.once, theirs.once, atol=1e-6, rtol=0)  # the same elements are dropped
     flags = torch.zeros(7, 2, dtype=torch.bool)
     drawn = torch.stack([ours(x, reset=flags)[0] for _ in range(400)])
     torch.testing.assert_close(drawn[:, 0, 0].std(0) > 0, torch.ones(5, dtype=torch.bool))
     torch.testing.assert_close(ours.eval()(x, reset=flags)[0], theirs.eval()(x)[0], atol=1e-6, rtol=0)
+
+
+def test_dropout_may_be_set_later() -> None:
+    layer, x = nn.GRU(4, 5, num_layers=2), torch.randn(6, 2, 4)
+    plain, flags = layer(x)[0], torch.zeros(6, 2, dtype=torch.bool)
+    layer.dropout = 0.9
+    assert not torch.allclose(layer(x)[0], plain)
+    assert not torch.allclose(layer(x, reset=flags)[0], plain)
+    torch.testing.assert_close(layer.eval()(x, reset=flags)[0], plain, atol=1e-6, rtol=0)
 
 
 def test_all_dropped_leaves_the_upper_layer_no_input() -> None:

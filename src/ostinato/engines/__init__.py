@@ -3,13 +3,14 @@
 from ostinato.engines.chooser import ENGINES, Choice, choose, dense_kernel, force, run
 from ostinato.engines.explain import explain
 from ostinato.engines.noise import Masks, Noise
-from ostinato.engines.request import Engine, Request, Result, Stack, StackResult, Trace
+from ostinato.engines.request import Engine, Kernel, Request, Result, Stack, StackResult, Trace
 from ostinato.engines.stack import run_layer, run_stack
 
 __all__ = [
     "ENGINES",
     "Choice",
     "Engine",
+    "Kernel",
     "Masks",
     "Noise",
     "Request",

@@ -11,15 +11,12 @@ from torch.autograd import forward_ad
 
 from ostinato.cells import State
 from ostinato.cells.base import like
-from ostinato.engines.padded_lstm import onednn_serves, padded_lstm, pays_to_pad
 from ostinato.engines.reference import slots, stepless
 from ostinato.engines.request import Engine, Request, Result, Stack, StackResult
 from ostinato.sequences.segments import segments_of
 
 KERNELS = {"rnn": "rnn_tanh", "rnn_relu": "rnn_relu", "lstm": "lstm", "gru": "gru"}
 """The cells PyTorch computes itself, and its names for them."""
-
-Kernel = Callable[..., tuple[Tensor, ...]]
 
 
 @final
@@ -54,11 +51,7 @@ class TorchEngine(Engine):
         if device != "cpu":
             return f"{name} on {device}"
         equal = request.rows.equal and request.reset is None
-        if equal and onednn_serves(request):
-            return f"{name} on oneDNN"
-        if not equal and pays_to_pad(request, request.rows.batch_sizes):
-            return f"{name} on oneDNN, with padded steps that hold the state"
-        return f"{name} on ATen"
+        return f"{name} on {'oneDNN' if equal and onednn_serves(request) else 'ATen'}"
 
     def run(self, request: Request) -> Result:
         """Cut, turn round, compute, put back."""
@@ -79,11 +72,8 @@ class TorchEngine(Engine):
         return Result(output, after)
 
     def takes_whole(self, stack: Stack) -> bool:
-        """Where nothing cuts the rows, no mask but dropout is laid on, and no layer is better padded on its own."""
-        if stack.reset is not None or not stack.rows.reach or not (stack.noise is None or stack.noise.plain):
-            return False
-        request = stack.requests(0, stack.rows)[0]
-        return stack.rows.equal or not pays_to_pad(request, stack.rows.batch_sizes)
+        """Where nothing cuts the rows and no mask but dropout is laid on."""
+        return stack.reset is None and stack.rows.reach > 0 and (stack.noise is None or stack.noise.plain)
 
     def run_whole(self, stack: Stack) -> StackResult:
         """All layers, directions and dropouts in one call."""
@@ -113,9 +103,19 @@ def transformed() -> bool:
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
-def kernel_of(name: str) -> Kernel:
+def onednn_serves(request: Request) -> bool:
+    """Whether PyTorch has a oneDNN kernel for equal lengths of this request: a float32 LSTM on the CPU, unprojected."""
+    data, weights = request.rows.data, request.weights
+    if request.cell.name != "lstm" or weights.hr is not None or torch.is_autocast_enabled("cpu"):
+        return False
+    if not data.dtype == weights.ih.dtype == torch.float32:
+        return False
+    return torch._C._has_mkldnn and torch._C._get_mkldnn_enabled()
+
+
+def kernel_of(name: str) -> Callable[..., tuple[Tensor, ...]]:
     """PyTorch's kernel for the cell ``name``."""
-    return cast("Kernel", getattr(torch._VF, KERNELS[name]))
+    return cast("Callable[..., tuple[Tensor, ...]]", getattr(torch._VF, KERNELS[name]))
 
 
 def _hx(state: list[Tensor]) -> Any:  # one tensor or a tuple: the kernels are not typed
@@ -126,8 +126,6 @@ def _hx(state: list[Tensor]) -> Any:  # one tensor or a tuple: the kernels are n
 def _compute(request: Request, data: Tensor, batch_sizes: Tensor, state: State) -> tuple[Tensor, State]:
     """One kernel call: rows ``(N, I)`` of sequences of at least one step each, forward in time."""
     equal = int(batch_sizes[0]) == int(batch_sizes[-1])
-    if not equal and pays_to_pad(request, batch_sizes):
-        return padded_lstm(request.weights, data, batch_sizes, state)
     weights = request.weights
     parts = list(weights.values())
     hx = _hx([part.unsqueeze(0) for part in state])

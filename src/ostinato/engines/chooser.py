@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
-from ostinato.engines.aten import KERNELS, Kernel, TorchEngine, kernel_of, transformed
+from torch import Tensor
+
+from ostinato.engines.aten import KERNELS, TorchEngine, kernel_of, transformed
+from ostinato.engines.native import DENSE, NativeEngine, serves_dense
 from ostinato.engines.reference import ReferenceEngine
-from ostinato.engines.request import Engine, Request, Result
+from ostinato.engines.request import Engine, Kernel, Request, Result
 from ostinato.errors import UsageError, nearest
 
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (TorchEngine(), ReferenceEngine())}
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (NativeEngine(), TorchEngine(), ReferenceEngine())}
 """Every engine by its name, the fastest first: the first that does not refuse a request serves it."""
 
 FORCED: ContextVar[str | None] = ContextVar("FORCED", default=None)
@@ -51,14 +54,17 @@ def run(request: Request) -> Result:
     return choose(request).engine.run(request)
 
 
-def dense_kernel(cell_name: str) -> Kernel | None:
-    """PyTorch's kernel for a whole stack over equal lengths, where no other engine would be chosen; else None.
+def dense_kernel(cell_name: str, input: Tensor, *, projected: bool) -> Kernel | None:
+    """The fastest call for a whole stack over equal lengths, where its engine would be chosen; else None.
 
-    It is torch.nn's own call. A layer asks here first, so that what torch.nn can do costs no more than in torch.nn.
+    A layer asks here first, so that the plain case costs no more than it must.
     """
-    if FORCED.get() not in {None, TorchEngine.name} or cell_name not in KERNELS or transformed():
+    forced = FORCED.get()
+    if forced in {None, NativeEngine.name} and not projected and serves_dense(cell_name, input):
+        return DENSE[cell_name]
+    if forced not in {None, TorchEngine.name} or cell_name not in KERNELS or transformed():
         return None
-    return kernel_of(cell_name)
+    return Kernel(kernel_of(cell_name), needs_state=True)
 
 
 @contextmanager

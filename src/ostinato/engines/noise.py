@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -71,7 +70,7 @@ class Noise:
         named: dict[str, Any] = dict(zip(KINDS, rates, strict=True))
         return cls(**named, training=seed is not None, seed=seed)
 
-    @cached_property
+    @property
     def rates(self) -> dict[str, float]:
         """The shares by name, in the order of :data:`KINDS`."""
         return {kind: getattr(self, kind) for kind in KINDS}
@@ -81,7 +80,7 @@ class Noise:
         """Whether something happens within the recurrence, where only the engine can do it."""
         return bool(self.recurrent_dropout or self.zoneout_h or self.zoneout_c)
 
-    @cached_property
+    @property
     def plain(self) -> bool:
         """Whether there is nothing but dropout between layers."""
         return not any(share for kind, share in self.rates.items() if kind != "dropout")

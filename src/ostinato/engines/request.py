@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,6 +14,18 @@ from ostinato.cells.base import like
 from ostinato.engines.noise import Noise
 from ostinato.sequences import Packed
 from ostinato.sequences.segments import episode_ends
+
+
+class Kernel(NamedTuple):
+    """A whole stack over equal lengths in one call.
+
+    ``call`` has the arguments of ``torch.lstm``: input ``(T, B, I)``, state (one tensor or a tuple), weights, whether
+    there are biases, ``L``, dropout, whether in training, bidirectional, batch first. It gives the output and the parts
+    of the final state. ``needs_state``: whether the state must be given; else None is zero.
+    """
+
+    call: Callable[..., Sequence[Tensor]]
+    needs_state: bool
 
 
 @dataclass(frozen=True, eq=False)

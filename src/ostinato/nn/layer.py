@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Generic, NamedTuple, Unpack, cast
 
 import torch
@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from ostinato.cells import CELLS, Cell, Sizes, State, Weights
 from ostinato.cells.base import like
-from ostinato.engines import Noise, Stack, StackResult, Trace, dense_kernel, run_stack
+from ostinato.engines import Kernel, Noise, Stack, StackResult, Trace, dense_kernel, run_stack
 from ostinato.nn.compiled import run_operators
 from ostinato.nn.forms import F, Flags, Form, PackedForm, PaddedForm, RaggedForm, checked_flags, ordered
 from ostinato.nn.options import Options, split
@@ -72,7 +72,7 @@ class Layer(torch.nn.RNNBase):
         TypeError: an option is not known.
     """
 
-    cell_name: str
+    cell_name: str  # of the class, or of an instance whose arguments choose it
     num_heads = 1
 
     def __init__(
@@ -107,6 +107,7 @@ class Layer(torch.nn.RNNBase):
             return name
 
         self._parameters.clear()
+        self._names = tuple(self.cell.shapes(self.sizes()))
         self._all_weights: list[list[str]] = []
         for layer in range(self.num_layers):
             shapes = self.cell.shapes(self.sizes(layer))
@@ -139,7 +140,9 @@ class Layer(torch.nn.RNNBase):
     @property
     def active_noise(self) -> Noise | None:
         """The regularisers that act now, in training or outside it."""
-        return self.noise.at(training=self.training)
+        same = self.noise.dropout == self.dropout  # an attribute of RNNBase, which may be set anew
+        noise = self.noise if same else replace(self.noise, dropout=self.dropout)
+        return noise.at(training=self.training)
 
     def flatten_parameters(self) -> None:
         """Lay the parameters out for cuDNN, where it knows the cell."""
@@ -153,7 +156,7 @@ class Layer(torch.nn.RNNBase):
         super().reset_parameters()
         for number, names in enumerate(self._all_weights):
             sizes = self.sizes(number // self.directions)
-            for name, full in zip(self.cell.shapes(sizes), names, strict=True):
+            for name, full in zip(self._names, names, strict=True):
                 self.start.draw(name, getattr(self, full), self.cell, sizes)
         for name in self.cell.State._fields if self.start.learned_state else ():
             if f"{name}_0" in self._parameters:
@@ -161,10 +164,9 @@ class Layer(torch.nn.RNNBase):
 
     def layer_weights(self) -> list[Weights]:
         """The weights of every layer and direction, layer by layer, forward before reverse."""
-        names = self.cell.shapes(self.sizes())
         return [
-            Weights(**{name: getattr(self, full) for name, full in zip(names, found, strict=True)})
-            for found in self._all_weights
+            Weights(**{name: getattr(self, full) for name, full in zip(self._names, names, strict=True)})
+            for names in self._all_weights
         ]
 
     def forward(
@@ -193,7 +195,7 @@ class Layer(torch.nn.RNNBase):
                 return self._compiled(input, hx, lengths, reset)
             noise = self.active_noise
             if lengths is None and reset is None and 0 not in input.shape and (noise is None or noise.plain):
-                kernel = dense_kernel(self.cell_name)
+                kernel = dense_kernel(self.cell_name, input, projected=self.proj_size > 0)
                 if kernel is not None:
                     return self._dense(kernel, input, hx)
         form = self._form(input, lengths)
@@ -229,19 +231,24 @@ class Layer(torch.nn.RNNBase):
         )
         return result._replace(state=ordered(result.state, form.rows.slots))
 
-    def _dense(self, kernel: Any, input: Tensor, hx: Hidden | None) -> tuple[Tensor, Hidden]:
-        """Equal lengths and nothing else asked: one call of PyTorch's kernel for the stack, as torch.nn does."""
+    def _dense(self, kernel: Kernel, input: Tensor, hx: Hidden | None) -> tuple[Tensor, Hidden]:
+        """Equal lengths and nothing else asked: one call for the stack, as torch.nn does."""
         unbatched = input.dim() == 2
         dense = input.unsqueeze(1) if unbatched else input
         batch_first = self.batch_first and not unbatched
         self.check_input(dense, None)
-        state = self._initial(hx, dense.shape[0 if batch_first else 1], dense, unbatched=unbatched)
-        weights = [getattr(self, name) for name in self._flat_weights_names]
-        hidden = tuple(state) if len(state) > 1 else state[0]
+        hidden: Hidden | None = None
+        if hx is not None or self.start.learned_state or kernel.needs_state:
+            state = self._initial(hx, dense.shape[0 if batch_first else 1], dense, unbatched=unbatched)
+            hidden = cast("Hidden", tuple(state) if len(state) > 1 else state[0])
+        own = self._parameters
+        names = self._flat_weights_names
+        # a parametrised weight is no parameter but an attribute that is computed
+        weights = [own[name] if name in own else getattr(self, name) for name in names]
         # In eval mode too a gradient may be wanted; cuDNN then needs train=True, and no dropout makes it harmless.
         share, train = (self.dropout, True) if self.training else (0.0, torch.is_grad_enabled())
         options = (self.bias, self.num_layers, share, train, self.bidirectional, batch_first)
-        output, *after = kernel(dense, hidden, weights, *options)
+        output, *after = kernel.call(dense, hidden, weights, *options)
         if unbatched:
             output, after = output.squeeze(1), [part.squeeze(1) for part in after]
         return output, tuple(after) if len(after) > 1 else after[0]

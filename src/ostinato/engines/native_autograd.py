@@ -1,0 +1,310 @@
+"""Derivatives and vmap rules of the native operators, and the one way to call them.
+
+The first derivative is a kernel; the further ones go through the reference engine's equations. Each autograd function
+has two forms: torch.func can transform the one, and a plain call of the other costs a quarter of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor
+
+from ostinato.cells import CELLS, Weights
+from ostinato.engines.native_operators import (
+    KERNELS,
+    LIBRARY,
+    Maybe,
+    Sizes,
+    backward,
+    backward_operator,
+    forward,
+    forward_operator,
+    four,
+    sizes_of,
+)
+from ostinato.engines.reference import ReferenceEngine
+from ostinato.engines.request import Request
+from ostinato.sequences import Packed
+
+
+class Form(NamedTuple):
+    """What a call is besides its tensors.
+
+    ``inputs`` counts ``x`` and the parts of the initial state; ``sizes`` are there where the arguments are checked and
+    nothing else wants to see the call, so that the dispatcher can be passed by.
+    """
+
+    cell: str
+    two: bool
+    reverse: bool
+    inputs: int
+    sizes: Sizes | None = None
+
+    @property
+    def parts(self) -> int:
+        """How many parts a state has."""
+        return KERNELS[self.cell].parts
+
+    def forward(self, inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], *, keep: bool) -> list[Tensor]:
+        """Call forward."""
+        if self.sizes is not None:
+            return forward(self.sizes, inputs, flow, weights, reverse=self.reverse, keep=keep)
+        with torch._C._AutoDispatchBelowAutograd():
+            return cast(
+                "list[Tensor]", forward_operator(inputs, flow, weights, self.cell, [self.two, self.reverse], keep)
+            )
+
+    def backward(self, kept: Sequence[Tensor], gradients: Maybe, rest: Sequence[Any], *, want_x: bool) -> list[Tensor]:
+        """Call backward; ``rest`` are flow, inputs and weights in a row."""
+        flow, inputs, weights = self.parted(rest)
+        if self.sizes is not None:
+            own, reverse = self.sizes, self.reverse
+            return backward(own, gradients, inputs, flow, kept, weights, reverse=reverse, want_x=want_x)
+        form = [self.two, self.reverse, want_x]
+        with torch._C._AutoDispatchBelowAutograd():
+            return cast("list[Tensor]", backward_operator(gradients, inputs, flow, kept, weights, self.cell, form))
+
+    def parted(self, tensors: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Tensor], Sequence[Tensor]]:
+        """Flow, inputs and weights from a row of them."""
+        end = 2 + self.inputs
+        return tensors[:2], tensors[2:end], tensors[end:]
+
+
+PLAIN = {torch.Tensor, torch.nn.Parameter}
+"""Tensors that are nothing more."""
+
+
+def layer(
+    inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], cell: str, *, two: bool, reverse: bool
+) -> Sequence[Tensor]:
+    """One layer: ``y`` and the parts of the final state. The arguments are those of the operators."""
+    tensors = (*inputs, *weights)
+    transformed = torch._C._are_functorch_transforms_active()
+    plain = not transformed and not torch._C._len_torch_dispatch_stack()
+    plain = plain and all(type(part) in PLAIN and part.is_cpu for part in tensors)
+    plain = plain and all(part is None or part.is_cpu for part in flow)
+    sizes = sizes_of(inputs, flow, weights, cell, two=two) if plain else None
+    form = Form(cell, two, reverse, len(inputs), sizes)
+    if transformed:
+        return apply_forward(form, *flow, *tensors)[:-1]
+    if torch.is_grad_enabled() and any(part.requires_grad for part in tensors):
+        return apply_plain_forward(form, *flow, *tensors)[:-1]
+    return form.forward(inputs, flow, weights, keep=False)
+
+
+class Forward(torch.autograd.Function):
+    """Forward, with what backward needs as its last output; torch.func can transform it."""
+
+    @staticmethod
+    def forward(form: Form, *tensors: Any) -> tuple[Tensor, ...]:
+        """Batch sizes, reset flags, inputs and weights in a row."""
+        flow, inputs, weights = form.parted(tensors)
+        return tuple(form.forward(inputs, flow, weights, keep=True))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        """Keep the inputs, the output and the kernel's own."""
+        ctx.form = inputs[0]
+        ctx.save_for_backward(output[0], output[-1], *inputs[1:])
+        ctx.mark_non_differentiable(output[-1])
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
+        """By the kernel; where a graph of it is wanted, by the function that has one."""
+        form, want_x, saved = ctx.form, ctx.needs_input_grad[3], ctx.saved_tensors
+        found: Sequence[Tensor]
+        if torch._C._are_functorch_transforms_active():
+            found = apply_backward(form, want_x, *saved[:2], *gradients[:-1], *saved[2:])
+        elif torch.is_grad_enabled():
+            found = apply_plain_backward(form, want_x, *saved[:2], *gradients[:-1], *saved[2:])
+        else:
+            found = form.backward(saved[:2], gradients[:-1], saved[2:], want_x=want_x)
+        return None, None, None, found[0] if want_x else None, *found[1:]
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], form: Form, *tensors: Any) -> tuple[Any, ...]:
+        """The mapped dimension becomes more sequences; mapped weights are a loop."""
+        dims = in_dims[1:]
+        if any(dim is not None for dim in dims[2 + form.inputs :]):
+            return _looped(info.batch_size, dims, tensors, lambda own: apply_forward(form, *own))
+        return _folded(info.batch_size, dims, tensors, form)
+
+
+class Backward(torch.autograd.Function):
+    """The backward operator; torch.func can transform it."""
+
+    @staticmethod
+    def forward(form: Form, want_x: bool, *tensors: Any) -> tuple[Tensor, ...]:
+        """Output and kept, gradients of the outputs, and the tensors of forward, in a row."""
+        end = 3 + form.parts
+        return tuple(form.backward(tensors[:2], tensors[2:end], tensors[end:], want_x=want_x))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:  # noqa: ARG004
+        """Keep all but what forward kept: the equations give it anew."""
+        ctx.form, ctx.want_x, *tensors = inputs
+        ctx.save_for_backward(*tensors[2:])
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
+        """Differentiate the reference engine twice."""
+        return None, None, None, None, *_second(ctx.form, ctx.want_x, ctx.saved_tensors, gradients)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], form: Form, want_x: bool, *tensors: Any) -> tuple[Any, ...]:
+        """A loop, as each element has gradients of the weights of its own; what was folded is computed anew."""
+        dims = in_dims[2:]
+        first = 5 + form.parts
+        anew = dims[1] is None and any(dim is not None for dim in dims[first : first + form.inputs])
+
+        def one(own: Sequence[Tensor]) -> tuple[Tensor, ...]:
+            if anew:
+                outputs = apply_forward(form, *own[3 + form.parts :])
+                own = [outputs[0], outputs[-1], *own[2:]]
+            return apply_backward(form, want_x, *own)
+
+        return _looped(info.batch_size, dims, tensors, one)
+
+
+def _plain(transformable: type[torch.autograd.Function]) -> Any:
+    """The same function in the form that torch.func cannot transform."""
+
+    def forward(ctx: Any, *arguments: Any) -> tuple[Tensor, ...]:
+        output = transformable.forward(*arguments)
+        transformable.setup_context(ctx, arguments, output)
+        return cast("tuple[Tensor, ...]", output)
+
+    members = {"forward": staticmethod(forward), "backward": staticmethod(transformable.backward)}
+    return type(f"Plain{transformable.__name__}", (torch.autograd.Function,), members)
+
+
+Apply = Callable[..., tuple[Tensor, ...]]
+apply_forward: Apply = cast("Any", Forward).apply
+apply_backward: Apply = cast("Any", Backward).apply
+apply_plain_forward: Apply = _plain(Forward).apply
+apply_plain_backward: Apply = _plain(Backward).apply
+
+
+def _second(
+    form: Form, want_x: bool, tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]
+) -> list[Tensor | None]:
+    """The gradients of what ``Backward`` was given, from those of what it gave."""
+    upstream, rest = list(tensors[: 1 + form.parts]), tensors[1 + form.parts :]
+    flow, inputs, weights = form.parted(rest)
+    given = [part for part in upstream if part is not None]
+
+    def outputs(*leaves: Tensor) -> tuple[Tensor, ...]:
+        found = _equations(form, flow, leaves[: form.inputs], leaves[form.inputs :])
+        return tuple(part for part, above in zip(found, upstream, strict=True) if above is not None)
+
+    def first(*leaves: Tensor) -> Sequence[Tensor]:
+        return cast("Sequence[Tensor]", vjp(outputs, *leaves[len(given) :])[1](leaves[: len(given)]))
+
+    vjp: Callable[..., Any] = torch.func.vjp
+    with torch.autocast("cpu", enabled=False):
+        values, pull = vjp(first, *given, *inputs, *weights)
+        wanted = [None if number == 0 and not want_x else part for number, part in enumerate(gradients)]
+        pairs = zip(values, wanted, strict=True)
+        pulled = pull(tuple(torch.zeros_like(value) if part is None else part for value, part in pairs))
+    found = iter(pulled)
+    return [*(None if part is None else next(found) for part in upstream), None, None, *found]
+
+
+def _equations(form: Form, flow: Maybe, inputs: Sequence[Tensor], weights: Sequence[Tensor]) -> list[Tensor]:
+    """``y`` and the parts of the final state by the reference engine."""
+    x, *states = inputs
+    batch_sizes, reset = flow
+    directions = 2 if form.two else 1
+    if batch_sizes is None:
+        steps, slots = x.shape[:2]
+        batch_sizes = torch.full((steps if slots else 0,), slots)
+    else:
+        slots = states[0].shape[1]
+    rows = Packed(x.reshape(-1, x.shape[-1]), batch_sizes, torch.arange(slots))
+    if not states:
+        states = [x.new_zeros(directions, slots, weights[1].shape[-1])] * form.parts
+    results = []
+    for d, own in enumerate(four(weights, directions)):
+        request = Request(
+            CELLS[form.cell],
+            Weights(*cast("list[Tensor]", own)),
+            rows,
+            CELLS[form.cell].State(*(part[d] for part in states)),
+            None if reset is None else reset[d],
+            reverse=d == 1 or form.reverse,
+        )
+        results.append(ReferenceEngine().run(request))
+    y = torch.cat([result.output for result in results], 1).reshape(*x.shape[:-1], -1)
+    return [y, *(torch.stack(parts) for parts in zip(*(result.state for result in results), strict=True))]
+
+
+def _looped(
+    count: int, dims: Sequence[int | None], tensors: Sequence[Tensor], call: Callable[..., tuple[Tensor, ...]]
+) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    """``call`` for each element of the mapped dimension."""
+    found = [
+        call([part if dim is None else part.select(dim, v) for part, dim in zip(tensors, dims, strict=True)])
+        for v in range(count)
+    ]
+    outputs = tuple(torch.stack(parts) for parts in zip(*found, strict=True))
+    return outputs, (0,) * len(outputs)
+
+
+def _folded(
+    count: int, dims: Sequence[int | None], tensors: Sequence[Tensor], form: Form
+) -> tuple[tuple[Tensor, ...], tuple[int | None, ...]]:
+    """The mapped dimension beside the sequences of a step: ``V`` times as many slots, each sequence's together."""
+    batch_sizes, reset, x, *rest = tensors
+    states, weights = rest[: form.inputs - 1], rest[form.inputs - 1 :]
+
+    def fold(part: Tensor, dim: int | None, at: int) -> Tensor:
+        wide = part.unsqueeze(0).expand(count, *part.shape) if dim is None else part.movedim(dim, 0)
+        return wide.movedim(0, at).flatten(at - 1, at)
+
+    def unfold(part: Tensor, at: int) -> Tensor:
+        return part.reshape(*part.shape[: at - 1], -1, count, *part.shape[at:])
+
+    at = 2 if batch_sizes is None else 1
+    sizes = None if batch_sizes is None else batch_sizes * count
+    flags = None if reset is None else fold(reset, dims[1], 2)
+    folded = [fold(part, dim, 2) for part, dim in zip(states, dims[3:], strict=False)]
+    y, *after, kept = apply_forward(form, sizes, flags, fold(x, dims[2], at), *folded, *weights)
+    return (unfold(y, at), *(unfold(part, 2) for part in after), kept), (at, *[2] * len(after), None)
+
+
+def _autograd(
+    inputs: list[Tensor], flow: Maybe, weights: list[Tensor], cell: str, form: list[bool], keep: bool
+) -> Sequence[Tensor]:
+    """The forward operator where it is called by itself."""
+    if torch.is_grad_enabled() and any(part.requires_grad for part in (*weights, *inputs)):
+        found = apply_plain_forward(Form(cell, form[0], form[1], len(inputs)), *flow, *inputs, *weights)
+        return list(found if keep else found[:-1])
+    with torch._C._AutoDispatchBelowAutograd():
+        return cast("list[Tensor]", forward_operator(inputs, flow, weights, cell, form, keep))
+
+
+def _autograd_backward(
+    gradients: Maybe,
+    inputs: list[Tensor],
+    flow: Maybe,
+    kept: list[Tensor],
+    weights: list[Tensor],
+    cell: str,
+    form: list[bool],
+) -> Sequence[Tensor]:
+    """The backward operator where it is called by itself."""
+    two, reverse, want_x = form
+    tensors = (*kept, *gradients, *flow, *inputs, *weights)
+    if torch.is_grad_enabled() and any(part is not None and part.requires_grad for part in tensors):
+        return list(apply_plain_backward(Form(cell, two, reverse, len(inputs)), want_x, *tensors))
+    with torch._C._AutoDispatchBelowAutograd():
+        return cast("list[Tensor]", backward_operator(gradients, inputs, flow, kept, weights, cell, form))
+
+
+LIBRARY.impl("native_forward", _autograd, "Autograd")
+LIBRARY.impl("native_backward", _autograd_backward, "Autograd")
