@@ -58,8 +58,9 @@ Problem problem(Cell cell, int64_t inputs, int64_t units, const Form& form, unsi
     for (double& b : p.bias_ih) b = std::copysign(2.0, b);
   }
   if (form.noise != Form::none) {
-    p.noise = {true, form.noise == Form::training, random(), 2, form.reverse ? 1 : 0, nullptr, 1u << 30, 1u << 29, 1u << 31, 4.0 / 3,
-               0.125, 0.5};
+    const bool drawn = form.noise == Form::training;  // outside training nothing is dropped, and zoneout takes shares
+    p.noise = {true, drawn, random(), 2, form.reverse ? 1 : 0, nullptr, drawn ? 1u << 30 : 0, 1u << 29, 1u << 31,
+               drawn ? 4.0 / 3 : 1, 0.125, 0.5};
     for (int64_t j = 0; j < p.ragged.slots(); ++j) p.sequences.push_back(p.ragged.slots() - 1 - j);
   }
   fill(p.x, p.ragged.total * inputs, 1), fill(p.h0, states, 0.9);
