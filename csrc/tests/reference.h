@@ -1,5 +1,5 @@
 // A recurrent layer over ragged rows in plain loops of double precision, one sequence after the other, straight from the
-// equations of torch.nn: what the kernels are held to.
+// equations of src/ostinato/cells: what the kernels are held to.
 #pragma once
 
 #include <algorithm>
@@ -20,6 +20,7 @@ struct Ragged {
   int64_t total = 0;
   bool reverse = false;
 
+  Ragged() = default;
   explicit Ragged(std::vector<int64_t> of) : lengths(std::move(of)) {
     for (int64_t t = 0; !lengths.empty() && t < lengths[0]; ++t) {
       int64_t alive = 0;
@@ -47,24 +48,50 @@ struct Problem {
   int64_t inputs, units;
   Ragged ragged;
   bool bias;
-  Numbers ih, hh, bias_ih, bias_hh, x, h0, c0, dy, dhn, dcn;
+  Numbers ih, hh, bias_ih, bias_hh, more[3], x, h0, c0, dy, dhn, dcn;
+  Noise noise;  // its sequences are those below
+  std::vector<int64_t> sequences;
 
-  int64_t gates() const { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
-  bool has_c() const { return cell == Cell::lstm; }
+  bool independent() const { return cell == Cell::independent_relu || cell == Cell::independent_tanh; }
+  bool relu() const { return cell == Cell::elman_relu || cell == Cell::independent_relu; }
+  bool has_c() const { return cell == Cell::lstm || cell == Cell::lstm_peephole || cell == Cell::lstm_coupled; }
+  int64_t gates() const {
+    return cell == Cell::lstm || cell == Cell::lstm_peephole ? 4 : cell == Cell::gru || cell == Cell::lstm_coupled ? 3 : 1;
+  }
+  int further() const { return cell == Cell::lstm_peephole ? 3 : independent() ? 1 : 0; }
 };
 
+// Bits of a mask, as src/ostinato/engines/noise.py defines them.
+inline uint32_t mask_bits(const Noise& noise, uint64_t kind, int64_t step, int64_t sequence, int64_t unit) {
+  const auto mix = [](uint64_t x) {
+    x ^= x >> 30, x *= 0xbf58476d1ce4e5b9u, x ^= x >> 27, x *= 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+  };
+  const auto hash = [](uint32_t x) {
+    x ^= x >> 16, x *= 0x85ebca6bu, x ^= x >> 13, x *= 0xc2b2ae35u;
+    return x ^ x >> 16;
+  };
+  constexpr uint64_t gamma = 0x9e3779b97f4a7c15u;
+  const auto of = [](int64_t n) { return static_cast<uint64_t>(n); };
+  uint64_t key = mix(noise.seed + gamma * (1 + kind + 8 * of(noise.direction) + 16 * of(noise.layer)));
+  key = mix(key + gamma * (1 + of(step)));
+  key = mix(key + gamma * (1 + of(sequence)));
+  return hash(hash(static_cast<uint32_t>(unit) ^ static_cast<uint32_t>(key)) + static_cast<uint32_t>(key >> 32));
+}
+
 struct Answer {
-  Numbers y, hn, cn, dx, dh0, dc0, dih, dhh, dbias_ih, dbias_hh;
+  Numbers y, hn, cn, dx, dh0, dc0, dih, dhh, dbias_ih, dbias_hh, dmore[3];
 };
 
 class Reference {
  public:
   explicit Reference(const Problem& p) : p(p), G(p.gates()), H(p.units), I(p.inputs) {
     const int64_t N = p.ragged.total, B = p.ragged.slots();
-    for (Numbers* all : {&a.y, &c}) all->assign(size(N * H), 0);
+    for (Numbers* all : {&a.y, &c, &c_new}) all->assign(size(N * H), 0);
     for (Numbers* all : {&a.hn, &a.dh0}) all->assign(size(B * H), 0);
     for (Numbers* all : {&a.cn, &a.dc0}) all->assign(size(p.has_c() ? B * H : 0), 0);
-    a.dx.assign(size(N * I), 0), a.dih.assign(size(G * H * I), 0), a.dhh.assign(size(G * H * H), 0);
+    a.dx.assign(size(N * I), 0), a.dih.assign(size(G * H * I), 0), a.dhh.assign(p.hh.size(), 0);
+    for (int i = 0; i < p.further(); ++i) a.dmore[i].assign(size(H), 0);
     a.dbias_ih.assign(size(G * H), 0), a.dbias_hh.assign(size(G * H), 0);
     gate.assign(size(N * G * H), 0), hidden_n.assign(size(N * H), 0);
     for (int64_t j = 0; j < B; ++j) sequence(j);
@@ -117,33 +144,56 @@ class Reference {
     return sum;
   }
   double sum_hh(int64_t g, int64_t u, const double* h) const {
+    if (p.independent()) return p.more[0][size(u)] * h[u];
     double sum = p.bias ? p.bias_hh[size(g * H + u)] : 0;
     for (int64_t k = 0; k < H; ++k) sum += p.hh[size((g * H + u) * H + k)] * h[k];
     return sum;
   }
 
+  // What the noise does to one unit: the factor of its candidate, and the share of its old states that is held.
+  struct Here {
+    double keep = 1, held_h = 0, held_c = 0;
+  };
+  Here noise_at(int64_t slot, int64_t row, int64_t unit) const {
+    const Noise& n = p.noise;
+    if (!n.on) return {};
+    int64_t step = 0;
+    while (row >= p.ragged.starts[size(step)] + p.ragged.sizes[size(step)]) ++step;
+    const auto hit = [&](uint64_t kind, uint64_t threshold) {
+      return mask_bits(n, kind, step, p.sequences[size(slot)], unit) < threshold;
+    };
+    if (!n.training) return {1, n.share_h, n.share_c};
+    return {hit(4, n.drop) ? 0 : n.scale, hit(5, n.hold_h) ? 1.0 : 0.0, hit(6, n.hold_c) ? 1.0 : 0.0};
+  }
+
   void step(int64_t j, int64_t row, int64_t before) {
     const double *x = &p.x[size(row * I)], *h = h_before(j, before);
     for (int64_t u = 0; u < H; ++u) {
-      double s[4], t[4];
-      for (int64_t g = 0; g < G; ++g) s[g] = sum_ih(g, u, x), t[g] = sum_hh(g, u, h);
-      double* act = &gate[size((row * H + u) * G)];
-      double& y = a.y[size(row * H + u)];
-      switch (p.cell) {
-        case Cell::elman_tanh: act[0] = y = std::tanh(s[0] + t[0]); break;
-        case Cell::elman_relu: act[0] = y = std::max(0.0, s[0] + t[0]); break;
-        case Cell::lstm:
-          act[0] = logistic(s[0] + t[0]), act[1] = logistic(s[1] + t[1]), act[2] = std::tanh(s[2] + t[2]);
-          act[3] = logistic(s[3] + t[3]);
-          c[size(row * H + u)] = act[1] * c_before(j, before)[u] + act[0] * act[2];
-          y = act[3] * std::tanh(c[size(row * H + u)]);
-          break;
-        default:
-          act[0] = logistic(s[0] + t[0]), act[1] = logistic(s[1] + t[1]);
-          hidden_n[size(row * H + u)] = t[2];
-          act[2] = std::tanh(s[2] + act[0] * t[2]);
-          y = (1 - act[1]) * act[2] + act[1] * h[u];
+      const Here here = noise_at(j, row, u);
+      double s[4], t[4], sum[4];
+      for (int64_t g = 0; g < G; ++g) s[g] = sum_ih(g, u, x), t[g] = sum_hh(g, u, h), sum[g] = s[g] + t[g];
+      double *act = &gate[size((row * H + u) * G)], y = 0;
+      if (p.has_c()) {
+        const double was = c_before(j, before)[u];
+        const bool peephole = p.cell == Cell::lstm_peephole, coupled = p.cell == Cell::lstm_coupled;
+        const int g = coupled ? 1 : 2, o = coupled ? 2 : 3;
+        if (peephole) sum[0] += p.more[0][size(u)] * was, sum[1] += p.more[1][size(u)] * was;
+        act[0] = logistic(sum[0]), act[g] = std::tanh(sum[g]);
+        if (!coupled) act[1] = logistic(sum[1]);
+        const double now = (coupled ? 1 - act[0] : act[1]) * was + act[0] * act[g] * here.keep;
+        if (peephole) sum[o] += p.more[2][size(u)] * now;
+        act[o] = logistic(sum[o]);
+        c_new[size(row * H + u)] = now;
+        c[size(row * H + u)] = now + here.held_c * (was - now);
+        y = act[o] * std::tanh(now);
+      } else if (p.cell == Cell::gru) {
+        act[0] = logistic(sum[0]), act[1] = logistic(sum[1]), act[2] = std::tanh(s[2] + act[0] * t[2]);
+        hidden_n[size(row * H + u)] = t[2];
+        y = (1 - act[1]) * act[2] * here.keep + act[1] * h[u];
+      } else {
+        act[0] = y = p.relu() ? std::max(0.0, sum[0]) : std::tanh(sum[0]);
       }
+      a.y[size(row * H + u)] = y + here.held_h * (h[u] - y);
     }
   }
 
@@ -152,46 +202,59 @@ class Reference {
     const double *x = &p.x[size(row * I)], *h = h_before(j, before);
     Numbers earlier(size(H), 0);
     for (int64_t u = 0; u < H; ++u) {
-      const double* act = &gate[size((row * H + u) * G)];
+      const Here here = noise_at(j, row, u);
+      const double *act = &gate[size((row * H + u) * G)], d = dh[size(u)] * (1 - here.held_h);
       double ds[4], dt[4];  // of the sums from the input and from the state
-      const double d = dh[size(u)];
-      switch (p.cell) {
-        case Cell::elman_tanh: ds[0] = d * (1 - act[0] * act[0]); break;
-        case Cell::elman_relu: ds[0] = act[0] > 0 ? d : 0; break;
-        case Cell::lstm: {
-          const double squashed = std::tanh(c[size(row * H + u)]), was = c_before(j, before)[u];
-          const double of_c = dc[size(u)] + d * act[3] * (1 - squashed * squashed);
-          ds[0] = of_c * act[2] * act[0] * (1 - act[0]), ds[1] = of_c * was * act[1] * (1 - act[1]);
-          ds[2] = of_c * act[0] * (1 - act[2] * act[2]), ds[3] = d * squashed * act[3] * (1 - act[3]);
-          dc[size(u)] = of_c * act[1];
-          break;
-        }
-        default: {
-          const double n = d * (1 - act[1]) * (1 - act[2] * act[2]);
-          ds[0] = n * hidden_n[size(row * H + u)] * act[0] * (1 - act[0]);
-          ds[1] = d * (h[u] - act[2]) * act[1] * (1 - act[1]), ds[2] = n;
-          earlier[size(u)] += d * act[1];
-        }
+      earlier[size(u)] += dh[size(u)] * here.held_h;
+      if (p.has_c()) {
+        lstm_back(j, row, before, u, here, d, dc, ds);
+      } else if (p.cell == Cell::gru) {
+        const double n = d * (1 - act[1]) * here.keep * (1 - act[2] * act[2]);
+        ds[0] = n * hidden_n[size(row * H + u)] * act[0] * (1 - act[0]);
+        ds[1] = d * (h[u] - act[2] * here.keep) * act[1] * (1 - act[1]), ds[2] = n;
+        earlier[size(u)] += d * act[1];
+      } else {
+        ds[0] = p.relu() ? (act[0] > 0 ? d : 0) : d * (1 - act[0] * act[0]);
       }
-      for (int64_t g = 0; g < G; ++g) dt[g] = p.cell == Cell::gru && g == 2 ? ds[2] * act[0] : ds[g];
       for (int64_t g = 0; g < G; ++g) {
+        dt[g] = p.cell == Cell::gru && g == 2 ? ds[2] * act[0] : ds[g];
         a.dbias_ih[size(g * H + u)] += ds[g], a.dbias_hh[size(g * H + u)] += dt[g];
         for (int64_t k = 0; k < I; ++k) {
           a.dih[size((g * H + u) * I + k)] += ds[g] * x[k];
           a.dx[size(row * I + k)] += ds[g] * p.ih[size((g * H + u) * I + k)];
         }
-        for (int64_t k = 0; k < H; ++k) {
+        for (int64_t k = 0; k < H && !p.independent(); ++k) {
           a.dhh[size((g * H + u) * H + k)] += dt[g] * h[k];
           earlier[size(k)] += dt[g] * p.hh[size((g * H + u) * H + k)];
         }
       }
+      if (!p.independent()) continue;
+      a.dmore[0][size(u)] += ds[0] * h[u];
+      earlier[size(u)] += ds[0] * p.more[0][size(u)];
     }
     dh = earlier;
   }
 
+  void lstm_back(int64_t j, int64_t row, int64_t before, int64_t u, const Here& here, double d, Numbers& dc, double* ds) {
+    const bool peephole = p.cell == Cell::lstm_peephole, coupled = p.cell == Cell::lstm_coupled;
+    const int g = coupled ? 1 : 2, o = coupled ? 2 : 3;
+    const double *act = &gate[size((row * H + u) * G)], was = c_before(j, before)[u], now = c_new[size(row * H + u)];
+    const double squashed = std::tanh(now), written = act[g] * here.keep, forget = coupled ? 1 - act[0] : act[1];
+    ds[o] = d * squashed * act[o] * (1 - act[o]);
+    double of_c = dc[size(u)] * (1 - here.held_c) + d * act[o] * (1 - squashed * squashed);
+    if (peephole) of_c += ds[o] * p.more[2][size(u)];
+    ds[0] = of_c * (coupled ? written - was : written) * act[0] * (1 - act[0]);
+    ds[g] = of_c * act[0] * here.keep * (1 - act[g] * act[g]);
+    if (!coupled) ds[1] = of_c * was * act[1] * (1 - act[1]);
+    dc[size(u)] = dc[size(u)] * here.held_c + of_c * forget;
+    if (!peephole) return;
+    dc[size(u)] += ds[0] * p.more[0][size(u)] + ds[1] * p.more[1][size(u)];
+    a.dmore[0][size(u)] += ds[0] * was, a.dmore[1][size(u)] += ds[1] * was, a.dmore[2][size(u)] += ds[o] * now;
+  }
+
   const Problem& p;
   const int64_t G, H, I;
-  Numbers c, gate, hidden_n;
+  Numbers c, c_new, gate, hidden_n;
 };
 
 }  // namespace ostinato::tests
