@@ -3,6 +3,7 @@
 
 #include "backward.h"
 #include "forward.h"
+#include "stream_step.h"
 
 namespace ostinato::OSTINATO_ISA {
 
@@ -18,7 +19,15 @@ constexpr Isa make(const char* name) {
           {{kernel<Elman<float, false>>(), kernel<Elman<double, false>>()},
            {kernel<Elman<float, true>>(), kernel<Elman<double, true>>()},
            {kernel<Lstm<float>>(), kernel<Lstm<double>>()},
-           {kernel<Gru<float>>(), kernel<Gru<double>>()}}};
+           {kernel<Gru<float>>(), kernel<Gru<double>>()}},
+          {{stream_kernel<Elman<float, false>, Plain<float>>(), stream_kernel<Elman<double, false>, Plain<double>>(),
+            stream_kernel<Elman<float, false>, Bfloat16>(), stream_kernel<Elman<float, false>, Int8>()},
+           {stream_kernel<Elman<float, true>, Plain<float>>(), stream_kernel<Elman<double, true>, Plain<double>>(),
+            stream_kernel<Elman<float, true>, Bfloat16>(), stream_kernel<Elman<float, true>, Int8>()},
+           {stream_kernel<Lstm<float>, Plain<float>>(), stream_kernel<Lstm<double>, Plain<double>>(),
+            stream_kernel<Lstm<float>, Bfloat16>(), stream_kernel<Lstm<float>, Int8>()},
+           {stream_kernel<Gru<float>, Plain<float>>(), stream_kernel<Gru<double>, Plain<double>>(),
+            stream_kernel<Gru<float>, Bfloat16>(), stream_kernel<Gru<float>, Int8>()}}};
 }
 
 }  // namespace ostinato::OSTINATO_ISA
