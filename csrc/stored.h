@@ -14,6 +14,10 @@ namespace ostinato::OSTINATO_ISA {
 
 using ints = typename Vec<float>::bits;
 
+// With one row a step reads every weight once, mostly from the second cache or beyond: fetched this far ahead, a tenth
+// sooner than the processor does by itself.
+template <class T> inline void ahead(const T* from) { __builtin_prefetch(reinterpret_cast<const char*>(from) + 2048); }
+
 inline ints load_words(const uint32_t* from) {
   return *reinterpret_cast<const ints*>(from);  // panels are aligned
 }
@@ -43,7 +47,25 @@ template <class T> struct Plain {
   template <int R, int C>
   static inline __attribute__((always_inline)) void multiply(vec<T> (&acc)[R][C], const Input (&a)[R], const T* w,
                                                              int64_t count) {
-    ostinato::OSTINATO_ISA::multiply<T, R, C>(acc, a, w, count);
+    int64_t k = 0;
+    if constexpr (R == 1 && registers == 32) {
+      constexpr int chains = 4, width = C * lanes<T>;
+      vec<T> more[chains - 1][C] = {};
+      for (; k + chains <= count; k += chains)
+#pragma GCC unroll 4
+        for (int u = 0; u < chains; ++u)
+#pragma GCC unroll 16
+          for (int c = 0; c < C; ++c) {
+            const T* at = w + (k + u) * width + c * lanes<T>;
+            ahead(at);
+            (u == 0 ? acc[0] : more[u - 1])[c] += a[0][k + u] * load(at);
+          }
+#pragma GCC unroll 16
+      for (int c = 0; c < C; ++c) acc[0][c] += more[0][c] + (more[1][c] + more[2][c]);
+    }
+    const T* rest[R];
+    for (int r = 0; r < R; ++r) rest[r] = a[r] + k;
+    ostinato::OSTINATO_ISA::multiply<T, R, C>(acc, rest, w + k * C * lanes<T>, count - k);
   }
 };
 
@@ -75,7 +97,9 @@ struct Bfloat16 {
     const auto add = [&](int64_t k, int chain, bool both) __attribute__((always_inline)) {
 #pragma GCC unroll 16
       for (int c = 0; c < C; ++c) {
-        const ints pair = load_words(w + k / 2 * width + c * lanes<float>);
+        const uint32_t* at = w + k / 2 * width + c * lanes<float>;
+        if constexpr (R == 1) ahead(at);
+        const ints pair = load_words(at);
         const vec<float> low = (vec<float>)(pair << 16), high = (vec<float>)(pair & ~0xffff);
 #pragma GCC unroll 16
         for (int r = 0; r < R; ++r) {
@@ -190,7 +214,9 @@ struct Int8 {
       for (int u = 0; u < chains; ++u)
 #pragma GCC unroll 16
         for (int c = 0; c < C; ++c) {
-          ints b = load_words(w + (k + u) * width + c * lanes<float>);
+          const uint32_t* at = w + (k + u) * width + c * lanes<float>;
+          if constexpr (R == 1) ahead(at);
+          const ints b = load_words(at);
 #pragma GCC unroll 16
           for (int r = 0; r < R; ++r) part[u][r][c] = dot4(part[u][r][c], b, a[r].q[k + u]);
         }

@@ -30,7 +30,9 @@ Stream::Stream(Cell cell, Stored stored, int64_t inputs, int64_t units, int laye
       inputs_(inputs), units_(units), number_size_(stored == Stored::float64 ? 8 : 4), layers_(layers),
       threads_(threads) {
   for (int l = 0; l < layers; ++l) {
-    packed_.push_back(take(kernel_.packed_size(width(l), units)));
+    const int64_t size = kernel_.packed_size(width(l), units);
+    packed_.push_back(take(size));
+    bytes_ += static_cast<double>(size);
     work_ += static_cast<double>(gates[static_cast<int>(cell)]) * static_cast<double>(units * (width(l) + units));
   }
 }
@@ -59,35 +61,75 @@ int64_t Stream::misplaced(const int64_t* slots, int64_t rows) {
   return -1;
 }
 
-void Stream::layer(int number, const void* x, const int64_t* slots, int64_t rows, void* y) {
-  const int64_t states = slots_ * units_ * number_size_, row = units_ * number_size_;
-  char* h = h_ + number * states;
-  StreamStep s;
-  s.inputs = width(number), s.units = units_, s.rows = rows, s.slots = slots;
-  s.packed = packed_[static_cast<size_t>(number)].get();
-  s.x = x, s.x_by_slot = number > 0;
-  s.h = h, s.c = c_ + number * states, s.y = y, s.scratch = scratch_.get();
-  kernel_.prepare(s, 0, rows);
-  kernel_.compute(s, 0, kernel_.panels(units_), 0, rows);
-  if (slots == nullptr) {
-    std::memcpy(h, y, static_cast<size_t>(rows * row));
-  } else {
-    for (int64_t i = 0; i < rows; ++i)
-      std::memcpy(h + slots[i] * row, static_cast<const char*>(y) + i * row, static_cast<size_t>(row));
+// What a step is made of, for every member of the team.
+struct Stream::Call {
+  const Stream& stream;
+  const void* x;
+  const int64_t* slots;
+  int64_t rows;
+  char *y, *between, *scratch;
+};
+
+// Members share rows where there are many, and then wait for nobody; else panels of units.
+void Stream::work(void* context, const Member& member) {
+  const Call& call = *static_cast<const Call*>(context);
+  const Stream& self = call.stream;
+  const bool by_rows = call.rows >= 8 * member.count;
+  const auto share = [&](int64_t things, int id) { return things * id / member.count; };
+  const int64_t first = share(call.rows, member.id), last = share(call.rows, member.id + 1);
+  const int64_t panels = self.kernel_.panels(self.units_), row = self.units_ * self.number_size_;
+  for (int l = 0; l < self.layers_; ++l) {
+    char* y = l + 1 == self.layers_ ? call.y : call.between;
+    StreamStep s;
+    s.inputs = self.width(l), s.units = self.units_, s.rows = call.rows, s.slots = call.slots;
+    s.packed = self.packed_[static_cast<size_t>(l)].get();
+    s.x = l == 0 ? call.x : self.h_ + (l - 1) * self.slots_ * row;
+    s.x_by_slot = l > 0;
+    s.h = self.h_ + l * self.slots_ * row, s.c = self.c_ + l * self.slots_ * row;
+    s.y = y, s.scratch = call.scratch;
+    self.kernel_.prepare(s, first, last);
+    if (by_rows) {
+      self.kernel_.compute(s, 0, panels, first, last);
+    } else {
+      member.sync();
+      self.kernel_.compute(s, share(panels, member.id), share(panels, member.id + 1), 0, call.rows);
+      member.sync();
+    }
+    self.keep(l, call.slots, y, first, last);
+    if (!by_rows) member.sync();
   }
+}
+
+// The states after the step, from the rows of y to their slots.
+void Stream::keep(int layer, const int64_t* slots, const char* y, int64_t first, int64_t last) const {
+  const int64_t row = units_ * number_size_;
+  char* h = h_ + layer * slots_ * row;
+  if (slots == nullptr) {
+    std::memcpy(h + first * row, y + first * row, static_cast<size_t>((last - first) * row));
+    return;
+  }
+  for (int64_t i = first; i < last; ++i) std::memcpy(h + slots[i] * row, y + i * row, static_cast<size_t>(row));
+}
+
+double Stream::microseconds(int64_t rows) const {
+  // The slower of what one core computes (some 1e5 products a microsecond) and reads (some 1e5 bytes).
+  return std::max(static_cast<double>(rows) * work_, bytes_) * 1e-5;
 }
 
 void Stream::step(const void* x, const int64_t* slots, int64_t rows, void* y) {
   if (rows == 0) return;
-  const int64_t quantised = rows * std::max(kernel_.scratch_row(inputs_, units_), kernel_.scratch_row(units_, units_));
+  const int64_t scratch = rows * std::max(kernel_.scratch_row(inputs_, units_), kernel_.scratch_row(units_, units_));
   const int64_t between = layers_ > 1 ? rows * units_ * number_size_ : 0;
-  if (quantised + between > scratch_size_) {
-    scratch_ = take(quantised + between);
-    scratch_size_ = quantised + between;
+  if (scratch + between > scratch_size_) {
+    scratch_size_ = 0;
+    scratch_ = take(scratch + between);
+    scratch_size_ = scratch + between;
   }
-  for (int l = 0; l < layers_; ++l) {
-    layer(l, x, slots, rows, l + 1 == layers_ ? y : scratch_.get() + quantised);
-    x = h_ + l * slots_ * units_ * number_size_;
+  Call call{*this, x, slots, rows, static_cast<char*>(y), scratch_.get() + scratch, scratch_.get()};
+  if (threads_ > 1 && microseconds(rows) > 150) {
+    run_team(threads_, work, &call);
+  } else {
+    work(&call, Member{});
   }
 }
 

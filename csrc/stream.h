@@ -1,7 +1,6 @@
 // A stack of layers that goes a step at a time, for any number of independent streams: weights packed once.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -28,7 +27,7 @@ class Stream {
   void step(const void* x, const int64_t* slots, int64_t rows, void* y);
 
   // Whether a step of so many rows takes long enough for others to use the time.
-  bool lasts(int64_t rows) const { return static_cast<double>(rows) * work_ > 4e6; }
+  bool lasts(int64_t rows) const { return microseconds(rows) > 20; }
 
   Cell cell() const { return cell_; }
   Stored stored() const { return stored_; }
@@ -44,14 +43,18 @@ class Stream {
   static Memory take(int64_t bytes);
 
   int64_t width(int layer) const { return layer == 0 ? inputs_ : units_; }
-  void layer(int number, const void* x, const int64_t* slots, int64_t rows, void* y);
+  double microseconds(int64_t rows) const;
+  void keep(int layer, const int64_t* slots, const char* y, int64_t first, int64_t last) const;
+
+  struct Call;
+  static void work(void* call, const Member& member);
 
   const StreamKernel& kernel_;
   const Cell cell_;
   const Stored stored_;
   const int64_t inputs_, units_, number_size_;
   const int layers_, threads_;
-  double work_ = 0;  // products a row
+  double work_ = 0, bytes_ = 0;  // products a row; size of the weights
   std::vector<Memory> packed_;
   char *h_ = nullptr, *c_ = nullptr;
   const uint8_t* open_ = nullptr;

@@ -2,9 +2,10 @@
 // gives the same kind back; anything dearer would cost more than the step.
 #include "stream_binding.h"
 
-#include <algorithm>
-#include <cstdio>
-#include <optional>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "dlpack_exchange.h"
 #include "stream.h"
@@ -74,8 +75,7 @@ class View {
     }
     held_ = true;
     const char* format = buffer_.format == nullptr ? "B" : buffer_.format;
-    if (format[0] != (stored == Stored::float64 ? 'd' : 'f') || format[1] != 0)
-      wrong_type(name, stored, std::string("format '") + format + "'");
+    if (format[0] != (stored == Stored::float64 ? 'd' : 'f') || format[1] != 0) wrong_type(object, name, stored);
     set(name, static_cast<char*>(buffer_.buf), buffer_.ndim, buffer_.shape);
   }
 
@@ -86,7 +86,7 @@ class View {
     }
     if (tensor.device.type != dlpack::cpu) refuse(std::string(name) + " must be on the CPU");
     if (tensor.dtype.code != dlpack::floating || tensor.dtype.bits != (stored == Stored::float64 ? 64 : 32))
-      wrong_type(name, stored, "another dtype");
+      wrong_type(object, name, stored);
     set(name, static_cast<char*>(tensor.data) + tensor.byte_offset, tensor.ndim, tensor.shape);
     int64_t dense = 1;
     for (int d = tensor.ndim - 1; d >= 0 && tensor.strides != nullptr; --d) {
@@ -96,8 +96,9 @@ class View {
     }
   }
 
-  [[noreturn]] static void wrong_type(const char* name, Stored stored, const std::string& got) {
-    refuse(std::string(name) + " must be " + name_of(stored) + ", but it has " + got);
+  [[noreturn]] static void wrong_type(nb::handle object, const char* name, Stored stored) {
+    const std::string got = nb::str(nb::getattr(object, "dtype", nb::str("of another type"))).c_str();
+    refuse(std::string(name) + " must be " + name_of(stored) + ", but it is " + got);
   }
 
   template <class Size> void set(const char* name, char* data, int dimensions, const Size* shape) {
@@ -131,7 +132,8 @@ class Streaming {
     stream_.pack(layer, {in(ih), in(hh), in(bias_ih), in(bias_hh)});
   }
 
-  void bind(uintptr_t h, uintptr_t c, uintptr_t open, int64_t slots) {
+  void bind(nb::object owner, uintptr_t h, uintptr_t c, uintptr_t open, int64_t slots) {
+    owner_ = std::move(owner);
     stream_.bind(reinterpret_cast<void*>(h), reinterpret_cast<void*>(c), reinterpret_cast<const uint8_t*>(open), slots);
   }
 
@@ -165,6 +167,10 @@ class Streaming {
     ~Held() { self.release(); }
   };
 
+  struct Given {
+    void operator()(dlpack::Managed* tensor) const { tensor->deleter(tensor); }
+  };
+
   // The slots of the rows: an int64 array, or None for all of them.
   struct Slots {
     const int64_t* data = nullptr;
@@ -173,16 +179,14 @@ class Streaming {
     Slots(nb::handle rows, Streaming& self, int64_t count) {
       Stream& stream = self.stream_;
       if (rows.is_none()) {
-        if (count != stream.slots())
-          refuse("x must have a row for each of " + std::to_string(stream.slots()) + " streams, but it has " +
-                 std::to_string(count));
+        fits(stream.slots(), count);
         return;
       }
       if (PyObject_GetBuffer(rows.ptr(), &buffer, PyBUF_ND) != 0) throw nb::python_error();
       held = true;
       try {
-        if (buffer.ndim != 1 || buffer.itemsize != 8 || buffer.shape[0] != count)
-          refuse("rows must name a stream for each of the " + std::to_string(count) + " rows of x");
+        if (buffer.ndim != 1 || buffer.itemsize != 8) refuse("rows must be 1-D and int64");
+        fits(buffer.shape[0], count);
         data = static_cast<const int64_t*>(buffer.buf);
         const int64_t wrong = stream.misplaced(data, count);
         if (wrong >= 0)
@@ -192,6 +196,10 @@ class Streaming {
         PyBuffer_Release(&buffer);
         throw;
       }
+    }
+    static void fits(int64_t streams, int64_t count) {
+      if (streams != count)
+        refuse("x has " + std::to_string(count) + " row(s) for " + std::to_string(streams) + " stream(s)");
     }
     Slots(const Slots&) = delete;
     Slots& operator=(const Slots&) = delete;
@@ -231,18 +239,18 @@ class Streaming {
       PyErr_Format(PyExc_RuntimeError, "%s: %s", kind, message);
     };
     if (x.exchange->allocate(&wanted, &made, nullptr, failed) != 0) throw nb::python_error();
+    std::unique_ptr<dlpack::Managed, Given> given(made);
     run(x.array, slots, count, {static_cast<char*>(made->tensor.data) + made->tensor.byte_offset});
     void* object = nullptr;
-    if (x.exchange->wrap(made, &object) != 0) throw nb::python_error();
+    if (x.exchange->wrap(given.release(), &object) != 0) throw nb::python_error();
     return nb::steal(static_cast<PyObject*>(object));
   }
 
   void run(const Array& x, const int64_t* slots, int64_t count, const Array& y) {
     const int64_t number = stream_.stored() == Stored::float64 ? 8 : 4, bytes = count * stream_.units() * number;
     const bool overlap = x.data < y.data + bytes && y.data < x.data + x.size() * number;
-    std::optional<std::vector<char>> copy;
-    const char* from = x.data;
-    if (overlap) from = copy.emplace(x.data, x.data + x.size() * number).data();
+    const std::vector<char> copy(x.data, overlap ? x.data + x.size() * number : x.data);
+    const char* from = overlap ? copy.data() : x.data;
     if (stream_.lasts(count)) {
       nb::gil_scoped_release released;
       stream_.step(from, slots, count, y.data);
@@ -253,7 +261,7 @@ class Streaming {
 
   Stream stream_;
   std::atomic<bool> busy_{false};
-  nb::object empty_, dtype_, shape_;
+  nb::object empty_, dtype_, shape_, owner_;  // owner: what keeps the states alive
   int64_t shape_rows_ = 0;
 };
 
