@@ -90,6 +90,7 @@ struct StreamStep {
   void* c = nullptr;        // (slots, H), for cells that have c: the states before, and then those after
   void* y = nullptr;        // (rows, H): the states after
   char* scratch = nullptr;  // (rows) of scratch_row bytes
+  bool descending = false;  // the last panel first
 };
 
 // What one instruction set offers for the streams of one cell, weights stored in one way. A step is prepare for all

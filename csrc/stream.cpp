@@ -86,7 +86,7 @@ void Stream::work(void* context, const Member& member) {
     s.x = l == 0 ? call.x : self.h_ + (l - 1) * self.slots_ * row;
     s.x_by_slot = l > 0;
     s.h = self.h_ + l * self.slots_ * row, s.c = self.c_ + l * self.slots_ * row;
-    s.y = y, s.scratch = call.scratch;
+    s.y = y, s.scratch = call.scratch, s.descending = self.descending_;
     self.kernel_.prepare(s, first, last);
     if (by_rows) {
       self.kernel_.compute(s, 0, panels, first, last);
@@ -125,6 +125,7 @@ void Stream::step(const void* x, const int64_t* slots, int64_t rows, void* y) {
     scratch_ = take(scratch + between);
     scratch_size_ = scratch + between;
   }
+  descending_ = !descending_;
   Call call{*this, x, slots, rows, static_cast<char*>(y), scratch_.get() + scratch, scratch_.get()};
   if (threads_ > 1 && microseconds(rows) > 150) {
     run_team(threads_, work, &call);

@@ -61,6 +61,7 @@ class Stream {
   int64_t slots_ = 0;
   Memory scratch_;
   int64_t scratch_size_ = 0;
+  bool descending_ = false;     // every other step, so that it begins with the weights the caches still hold
   std::vector<uint32_t> seen_;  // by slot, the last call in which it stood
   uint32_t call_ = 0;
 };

@@ -206,7 +206,8 @@ void stream_compute(const StreamStep& s, int64_t first_panel, int64_t last_panel
         to.x_in = stream_x<T>(s, row), to.h_in = to.h;
       }
     }
-    for (int64_t p = first_panel; p < last_panel; ++p) {
+    for (int64_t i = first_panel; i < last_panel; ++i) {
+      const int64_t p = s.descending ? first_panel + last_panel - 1 - i : i;
       const T* panel = static_cast<const T*>(s.packed) + p * layout.size;
       in_tiles<W::R>(count, [&](int64_t first, int n) {
         with_rows<W::R>(n, [&](auto tile) {

@@ -5,5 +5,6 @@ from ostinato.nn.layer import Layer, Traced
 from ostinato.nn.lstm import LSTM
 from ostinato.nn.rnn import RNN
 from ostinato.nn.step_cells import GRUCell, LSTMCell, RNNCell
+from ostinato.nn.stream import Stream
 
-__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "Layer", "RNNCell", "Traced"]
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "Layer", "RNNCell", "Stream", "Traced"]
