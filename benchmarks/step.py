@@ -93,7 +93,7 @@ def torch_layer(cell: str, hidden: int, _: int) -> Step:
     return with_tensors(step)
 
 
-def onnx_runtime(cell: str, hidden: int, batch: int, threads: int) -> Step:
+def onnx_runtime(cell: str, hidden: int, batch: int) -> Step:
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
 
@@ -127,7 +127,7 @@ def onnx_runtime(cell: str, hidden: int, batch: int, threads: int) -> Step:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = threads
+    settings.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(model.SerializeToString(), settings, providers=["CPUExecutionProvider"])
     fed = {name: np.zeros(shape, np.float32) for name in states}
 
@@ -145,13 +145,13 @@ OURS = {
     "ostinato, bfloat16": ("bfloat16", lambda *size: stream(*size, "bfloat16")),
     "ostinato, int8": ("int8", lambda *size: stream(*size, "int8")),
 }
-PEERS = {
-    "torch cell": ("float32", torch_cell),
-    "torch layer": ("float32", torch_layer),
-    "ONNX Runtime": ("float32", lambda *size: onnx_runtime(*size, 1)),
-    "ONNX Runtime, more threads": ("float32", lambda *size: onnx_runtime(*size, torch.get_num_threads())),
+PEERS = {"torch cell": torch_cell, "torch layer": torch_layer, "ONNX Runtime": onnx_runtime}
+MORE = ", more threads"
+"""Peers run on one thread and on as many as there are: at some sizes fewer are faster."""
+ARMS: dict[str, tuple[str, Callable[[str, int, int], Step]]] = {
+    **OURS,
+    **{name + more: ("float32", make) for name, make in PEERS.items() for more in ("", MORE)},
 }
-ARMS: dict[str, tuple[str, Callable[[str, int, int], Step]]] = {**OURS, **PEERS}
 
 
 def work(name: str, cell: str, hidden: int, batch: int, threads: int) -> None:
@@ -176,6 +176,7 @@ class Arm:
     """A process, and the times it has given."""
 
     def __init__(self, name: str, cell: str, hidden: int, batch: int, threads: int) -> None:
+        threads = 1 if name in PEERS else threads
         call = [sys.executable, "-m", "benchmarks.step", "--work", name, cell, str(hidden), str(batch), str(threads)]
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         self.name, self.times = name, list[float]()
@@ -210,7 +211,7 @@ def measure(cell: str, hidden: int, batch: int, threads: int, rounds: int) -> di
     names = [name for name in ARMS if not name.startswith("ONNX") or importlib.util.find_spec("onnxruntime")]
     arms = {name: Arm(name, cell, hidden, batch, threads) for name in names}
     right = [arm for arm in arms.values() if arm.right == "right"]
-    counts = {arm.name: max(10, int(2e-3 / arm.time(20))) for arm in right}
+    counts = {arm.name: max(1, int(2e-3 / arm.time(10))) for arm in right}
     for arm in right:
         arm.time(counts[arm.name])
     for _ in range(rounds):

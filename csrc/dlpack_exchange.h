@@ -37,8 +37,7 @@ struct Managed {
 struct Exchange {
   Version version;
   void* older;
-  int (*allocate)(Tensor* like, Managed** made, void* context, void (*failed)(void*, const char*, const char*));
-  void* take;
+  void *allocate, *take;
   int (*wrap)(Managed* tensor, void** object);
   int (*view)(void* object, Tensor* view);  // borrowed, as long as the object lives
   void* stream;

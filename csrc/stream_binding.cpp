@@ -3,7 +3,9 @@
 #include "stream_binding.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -167,8 +169,12 @@ class Streaming {
     ~Held() { self.release(); }
   };
 
-  struct Given {
-    void operator()(dlpack::Managed* tensor) const { tensor->deleter(tensor); }
+  struct Tensor {
+    dlpack::Managed managed{};
+    int64_t shape[2], strides[2];
+    struct Freed {
+      void operator()(Tensor* tensor) const { std::free(tensor); }
+    };
   };
 
   // The slots of the rows: an int64 array, or None for all of them.
@@ -228,21 +234,24 @@ class Streaming {
     return made;
   }
 
+  // Made here, in one piece of memory, since having it made by the library costs more than a small step.
   nb::object fresh_tensor(const View& x, const int64_t* slots, int64_t count) {
-    dlpack::Tensor wanted = x.tensor;
-    int64_t shape[2] = {count, stream_.units()};
-    wanted.shape = x.array.dimensions == 2 ? shape : shape + 1;
-    wanted.strides = nullptr;
-    wanted.byte_offset = 0;
-    dlpack::Managed* made = nullptr;
-    const auto failed = [](void*, const char* kind, const char* message) {
-      PyErr_Format(PyExc_RuntimeError, "%s: %s", kind, message);
-    };
-    if (x.exchange->allocate(&wanted, &made, nullptr, failed) != 0) throw nb::python_error();
-    std::unique_ptr<dlpack::Managed, Given> given(made);
-    run(x.array, slots, count, {static_cast<char*>(made->tensor.data) + made->tensor.byte_offset});
+    constexpr size_t head = (sizeof(Tensor) + 63) / 64 * 64;
+    const int64_t units = stream_.units();
+    const size_t size = static_cast<size_t>(count * units) * (stream_.stored() == Stored::float64 ? 8 : 4);
+    void* memory = std::aligned_alloc(64, head + (size + 63) / 64 * 64);
+    if (memory == nullptr) throw std::bad_alloc();
+    std::unique_ptr<Tensor, Tensor::Freed> made(new (memory) Tensor);
+    char* data = static_cast<char*>(memory) + head;
+    run(x.array, slots, count, {data});
+    const bool rows = x.array.dimensions == 2;
+    made->shape[0] = count, made->shape[1] = made->strides[0] = units, made->strides[1] = 1;
+    made->managed.version = {1, 0};
+    made->managed.deleter = [](dlpack::Managed* managed) { std::free(managed); };
+    made->managed.tensor = {data, {dlpack::cpu, 0}, rows ? 2 : 1, x.tensor.dtype,
+                            made->shape + !rows, made->strides + !rows, 0};
     void* object = nullptr;
-    if (x.exchange->wrap(given.release(), &object) != 0) throw nb::python_error();
+    if (x.exchange->wrap(&made.release()->managed, &object) != 0) throw nb::python_error();
     return nb::steal(static_cast<PyObject*>(object));
   }
 
