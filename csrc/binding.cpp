@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "isa.h"
+#include "stream_binding.h"
 #include "team.h"
 
 namespace nb = nanobind;
@@ -206,4 +207,5 @@ NB_MODULE(_native, m) {
   });
   m.def("forward", &forward);
   m.def("backward", &backward);
+  bind_stream(m);
 }

@@ -3,6 +3,7 @@
 
 #include "backward.h"
 #include "forward.h"
+#include "stream_step.h"
 
 namespace ostinato::OSTINATO_ISA {
 
@@ -22,7 +23,15 @@ constexpr Isa make(const char* name) {
            {kernel<Lstm<float, true>>(), kernel<Lstm<double, true>>()},
            {kernel<CoupledLstm<float>>(), kernel<CoupledLstm<double>>()},
            {kernel<Independent<float, true>>(), kernel<Independent<double, true>>()},
-           {kernel<Independent<float, false>>(), kernel<Independent<double, false>>()}}};
+           {kernel<Independent<float, false>>(), kernel<Independent<double, false>>()}},
+          {{stream_kernel<Elman<float, false>, Plain<float>>(), stream_kernel<Elman<double, false>, Plain<double>>(),
+            stream_kernel<Elman<float, false>, Bfloat16>(), stream_kernel<Elman<float, false>, Int8>()},
+           {stream_kernel<Elman<float, true>, Plain<float>>(), stream_kernel<Elman<double, true>, Plain<double>>(),
+            stream_kernel<Elman<float, true>, Bfloat16>(), stream_kernel<Elman<float, true>, Int8>()},
+           {stream_kernel<Lstm<float, false>, Plain<float>>(), stream_kernel<Lstm<double, false>, Plain<double>>(),
+            stream_kernel<Lstm<float, false>, Bfloat16>(), stream_kernel<Lstm<float, false>, Int8>()},
+           {stream_kernel<Gru<float>, Plain<float>>(), stream_kernel<Gru<double>, Plain<double>>(),
+            stream_kernel<Gru<float>, Bfloat16>(), stream_kernel<Gru<float>, Int8>()}}};
 }
 
 }  // namespace ostinato::OSTINATO_ISA

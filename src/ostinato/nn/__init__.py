@@ -8,6 +8,7 @@ from ostinato.nn.lstm import LSTM
 from ostinato.nn.lstm_variants import CoupledLSTM, LayerNormLSTM, PeepholeLSTM
 from ostinato.nn.rnn import RNN
 from ostinato.nn.step_cells import GRUCell, LSTMCell, RNNCell
+from ostinato.nn.stream import Stream
 from ostinato.nn.xlstm import MLSTM, SLSTM
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "LayerNormLSTM",
     "PeepholeLSTM",
     "RNNCell",
+    "Stream",
     "Traced",
 ]

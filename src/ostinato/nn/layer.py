@@ -13,9 +13,11 @@ from torch.nn.utils.rnn import PackedSequence
 from ostinato.cells import CELLS, Cell, Sizes, State, Weights
 from ostinato.cells.base import like
 from ostinato.engines import Kernel, Noise, Stack, StackResult, Trace, dense_kernel, run_stack
+from ostinato.engines.steps import Stored
 from ostinato.nn.compiled import run_operators
 from ostinato.nn.forms import F, Flags, Form, PackedForm, PaddedForm, RaggedForm, checked_flags, ordered
 from ostinato.nn.options import Options, split
+from ostinato.nn.stream import Stream
 from ostinato.sequences import Ragged
 from ostinato.sequences.padded import checked_lengths
 
@@ -213,6 +215,19 @@ class Layer(torch.nn.RNNBase):
             named = [cast("Any", type(part))(*map(form.restore, part)) for part in (states, gates)]
             traces.append(Trace(*named))
         return Traced(form.restore(result.output), self._hidden(form, result.state), traces)
+
+    def stream(self, batch: int = 1, weights: Stored | None = None) -> Stream:
+        """The layer a step at a time, for ``batch`` live sequences or as many as come; see :class:`Stream`.
+
+        Args:
+            batch: the number of streams open at first.
+            weights: how it keeps its copy of the weights: ``float32``, ``float64``, ``bfloat16`` or ``int8``; None: as
+                in the layer.
+
+        Raises:
+            ValueError: the layer is bidirectional, or an argument is not one of those.
+        """
+        return Stream(self, batch, weights)
 
     def _run(self, form: Form[F], hx: Hidden | None, reset: Flags | None, *, trace: bool) -> StackResult:
         """The engines' answer, its state in the order of the sequences."""
