@@ -110,14 +110,14 @@ def test_padded_steps_hold_the_state_to_the_bit() -> None:
     """More padding changes not one bit, neither of values nor of gradients, however large state and weights are."""
     asked = request("lstm", [9, 5, 1], dtype=torch.float32)
     sizes, data = asked.rows.batch_sizes, asked.rows.data
-    weights = Weights(*(part * 20 for part in asked.weights[:4]))  # type: ignore[operator]
+    weights = Weights(**{name: part * 20 for name, part in asked.weights.items()})
     longer = torch.cat([data, torch.zeros(40, 3)])
     grown = torch.cat([sizes, torch.ones(40, dtype=torch.int64)])
 
     def answers(rows: torch.Tensor, batch_sizes: torch.Tensor, slots: slice) -> list[torch.Tensor]:
         rows = rows.clone().requires_grad_()
         state = type(asked.state)(*((part * 30).requires_grad_() for part in asked.state))  # type: ignore[call-arg]
-        leaves = [part.clone().requires_grad_() for part in weights if part is not None]
+        leaves = [part.clone().requires_grad_() for part in weights.values()]
         output, after = padded_lstm(Weights(*leaves), rows, batch_sizes, state)
         kept = [output[: len(data)].sum(), *(part[slots].sum() for part in after)]
         found = torch.autograd.grad(sum(kept), [rows, *state, *leaves])

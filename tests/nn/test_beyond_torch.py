@@ -285,7 +285,7 @@ def test_chrono_start() -> None:
     ("build", "message"),
     [
         (lambda: nn.LSTM(3, 4, init="glorot"), "'torch', 'orthogonal' or 'chrono', not 'glorot'"),
-        (lambda: nn.RNN(3, 4, init="chrono"), "an Elman layer has none"),
+        (lambda: nn.RNN(3, 4, init="chrono"), "cell 'rnn' has none"),
         (lambda: nn.LSTM(3, 4, init="chrono"), "needs max_lag="),
         (lambda: nn.GRU(3, 4, max_lag=9), "needs max_lag="),
         (lambda: nn.GRU(3, 4, init="chrono", max_lag=1), "at least 2 steps, not 1"),
@@ -408,8 +408,9 @@ def test_operator_is_well_made() -> None:
     layer = nn.LSTM(3, 4)
     state = [torch.randn(2, 4, requires_grad=True) for _ in range(2)]
     weights = list(layer.parameters())
-    arguments = (torch.randn(5, 2, 3, requires_grad=True), torch.tensor([5, 2]), None, [*state, *weights], "lstm")
-    torch.library.opcheck(layer_operator, (*arguments, [True, False, True]))
+    arguments = (torch.randn(5, 2, 3, requires_grad=True), torch.tensor([5, 2]), None, None, [*state, *weights])
+    form = "lstm 0 1 ih hh bias_ih bias_hh"
+    torch.library.opcheck(layer_operator, (*arguments, form, [0.0] * 7))
 
 
 def test_second_derivative_of_a_layer() -> None:

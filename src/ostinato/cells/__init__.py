@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ostinato.cells.base import Cell, Gates, State, Weights
+from ostinato.cells.base import Cell, Gates, Sizes, State, Weights
 from ostinato.cells.elman import Elman, ElmanGates, ElmanState
 from ostinato.cells.gru import GRU, GRUGates, GRUState
 from ostinato.cells.gru_before import GRUBefore
@@ -31,6 +31,7 @@ __all__ = [
     "Gates",
     "LSTMGates",
     "LSTMState",
+    "Sizes",
     "State",
     "Weights",
 ]

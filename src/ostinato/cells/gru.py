@@ -47,6 +47,8 @@ class GRU(Cell[GRUState, GRUGates]):
     name = "gru"
     State = GRUState
     Gates = GRUGates
+    candidate = "n"
+    keep = "z"
 
     def gate(self, weights: Weights, projected: Tensor, state: GRUState) -> GRUGates:
         """r, z, n of one step."""

@@ -34,6 +34,8 @@ class GRUBefore(Cell[GRUState, GRUGates]):
     name = "gru_before"
     State = GRUState
     Gates = GRUGates
+    candidate = "n"
+    keep = "z"
 
     def gate(self, weights: Weights, projected: Tensor, state: GRUState) -> GRUGates:
         """r, z, n of one step."""

@@ -47,6 +47,10 @@ class LSTM(Cell[LSTMState, LSTMGates]):
     name = "lstm"
     State = LSTMState
     Gates = LSTMGates
+    candidate = "g"
+    zones = ("h", "c")
+    keep, write = "f", "i"
+    projects = True
 
     def gate(self, weights: Weights, projected: Tensor, state: LSTMState) -> LSTMGates:
         """i, f, g, o of one step."""

@@ -2,13 +2,16 @@
 
 from ostinato.engines.chooser import ENGINES, Choice, choose, dense_kernel, force, run
 from ostinato.engines.explain import explain
+from ostinato.engines.noise import Masks, Noise
 from ostinato.engines.request import Engine, Request, Result, Stack, StackResult, Trace
-from ostinato.engines.stack import run_stack
+from ostinato.engines.stack import run_layer, run_stack
 
 __all__ = [
     "ENGINES",
     "Choice",
     "Engine",
+    "Masks",
+    "Noise",
     "Request",
     "Result",
     "Stack",
@@ -19,5 +22,6 @@ __all__ = [
     "explain",
     "force",
     "run",
+    "run_layer",
     "run_stack",
 ]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from ostinato.cells import State, Weights
+from ostinato.cells import State
 from ostinato.cells.base import like
 from ostinato.engines.padded_lstm import onednn_serves, padded_lstm, pays_to_pad
 from ostinato.engines.reference import slots, stepless
@@ -39,6 +39,8 @@ class TorchEngine(Engine):
             return f"PyTorch has no kernel for cell '{request.cell.name}'"
         if request.trace:
             return "PyTorch's kernels keep states and gates to themselves"
+        if request.noise is not None and request.noise.inside:
+            return "PyTorch's kernels have neither recurrent dropout nor zoneout"
         if transformed():
             return "PyTorch's kernels do not work under vmap, jvp or forward-mode differentiation"
         return None
@@ -77,8 +79,8 @@ class TorchEngine(Engine):
         return Result(output, after)
 
     def takes_whole(self, stack: Stack) -> bool:
-        """Where nothing cuts the rows, and each layer would not better be padded on its own."""
-        if stack.reset is not None or not stack.rows.reach:
+        """Where nothing cuts the rows, no mask but dropout is laid on, and no layer is better padded on its own."""
+        if stack.reset is not None or not stack.rows.reach or not (stack.noise is None or stack.noise.plain):
             return False
         request = stack.requests(0, stack.rows)[0]
         return stack.rows.equal or not pays_to_pad(request, stack.rows.batch_sizes)
@@ -86,7 +88,7 @@ class TorchEngine(Engine):
     def run_whole(self, stack: Stack) -> StackResult:
         """All layers, directions and dropouts in one call."""
         rows, reach = stack.rows, stack.rows.reach
-        weights = [part for one in stack.weights for part in one if part is not None]
+        weights = [part for one in stack.weights for part in one.values()]
         hx = _hx([part[:, :reach].contiguous() for part in stack.state])
         options = (
             stack.weights[0].bias_ih is not None,
@@ -126,8 +128,8 @@ def _compute(request: Request, data: Tensor, batch_sizes: Tensor, state: State) 
     equal = int(batch_sizes[0]) == int(batch_sizes[-1])
     if not equal and pays_to_pad(request, batch_sizes):
         return padded_lstm(request.weights, data, batch_sizes, state)
-    weights: Weights = request.weights
-    parts = [part for part in weights if part is not None]
+    weights = request.weights
+    parts = list(weights.values())
     hx = _hx([part.unsqueeze(0) for part in state])
     options = (weights.bias_ih is not None, 1, 0.0, torch.is_grad_enabled(), False)
     kernel = kernel_of(request.cell.name)

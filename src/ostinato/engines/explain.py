@@ -6,8 +6,9 @@ from typing import Any, Protocol
 
 import torch
 
-from ostinato.cells import Cell, State, Weights
+from ostinato.cells import Cell, Sizes, Weights
 from ostinato.engines.chooser import choose
+from ostinato.engines.noise import Noise
 from ostinato.engines.request import Request
 from ostinato.errors import UsageError
 from ostinato.sequences import Ragged, pack
@@ -21,13 +22,22 @@ class Explainable(Protocol):
         """The equation."""
         ...
 
+    @property
+    def active_noise(self) -> Noise | None:
+        """Its regularisers, in training or outside it."""
+        ...
+
     def layer_weights(self) -> list[Weights]:
         """The weights, layer by layer."""
         ...
 
+    def sizes(self) -> Sizes:
+        """Of the first layer."""
+        ...
+
 
 def explain(layer: Explainable) -> str:
-    """For each kind of input, which engine would serve the layer now (device, dtype, forced engine) and why.
+    """For each kind of input, which engine would serve the layer now (device, dtype, training, forced engine) and why.
 
     One line a kind: equal lengths, unequal lengths (half of the padding filled), resets, a trace.
     """
@@ -56,9 +66,8 @@ def _request(
     layer: Explainable, lengths: torch.Tensor, reset: torch.Tensor | None = None, trace: bool = False
 ) -> Request:
     """A request of the layer's first layer; its numbers do not matter."""
-    weights = layer.layer_weights()[0]
-    rows = pack(Ragged(weights.ih.new_empty(int(lengths.sum()), weights.ih.shape[1]), lengths))
-    hidden = weights.hh.shape[0] // len(layer.cell.gates)
-    widths = [weights.hh.shape[1], hidden][: len(layer.cell.State._fields)]
-    state: State = layer.cell.State(*(weights.hh.new_zeros(lengths.numel(), width) for width in widths))
-    return Request(layer.cell, weights, rows, state, reset, trace=trace)
+    weights, sizes = layer.layer_weights()[0], layer.sizes()
+    rows = pack(Ragged(weights.ih.new_empty(int(lengths.sum()), sizes.input), lengths))
+    shapes = layer.cell.state_shapes(sizes)
+    state = layer.cell.State(*(weights.ih.new_zeros(lengths.numel(), *shape) for shape in shapes))
+    return Request(layer.cell, weights, rows, state, reset, trace=trace, noise=layer.active_noise)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast, final
+from typing import final
 
 import torch
+from torch import Tensor
 
 from ostinato.cells import Gates, State
 from ostinato.cells.base import S, like
+from ostinato.engines.noise import Masks
 from ostinato.engines.request import Engine, Request, Result, Stack, StackResult, Trace
 
 
@@ -39,7 +41,7 @@ class ReferenceEngine(Engine):
         if not sizes:
             return stepless(request)
         projected = torch.split(request.cell.project(request.weights, request.rows.data), sizes)
-        resets = None if request.reset is None else torch.split(request.reset.unsqueeze(1), sizes)
+        resets = None if request.reset is None else torch.split(request.reset, sizes)
         order = range(len(sizes))[::-1] if request.reverse else range(len(sizes))
         state, finished = slots(request.state, 0, sizes[order[0]]), list[State]()
         states, gates = list[State](), list[Gates]()
@@ -51,10 +53,8 @@ class ReferenceEngine(Engine):
             elif alive < sizes[t]:
                 state = joined([state, slots(request.state, alive, sizes[t])])
             if resets is not None:
-                pairs = zip(slots(request.state, 0, sizes[t]), state, strict=True)
-                state = like(state, [torch.where(resets[t], initial, now) for initial, now in pairs])
-            opened = request.cell.gate(request.weights, projected[t], state)
-            state = request.cell.update(request.weights, opened, state)
+                state = chosen(resets[t], slots(request.state, 0, sizes[t]), state)
+            opened, state = step(request, t, projected[t], state)
             states.append(state)
             if request.trace:
                 gates.append(opened)
@@ -62,6 +62,35 @@ class ReferenceEngine(Engine):
         in_time = slice(None, None, -1) if request.reverse else slice(None)
         trace = Trace(joined(states[in_time]), joined(gates[in_time])) if request.trace else None
         return Result(torch.cat([after[0] for after in states[in_time]]), final_state, trace)
+
+
+def step(request: Request, t: int, projected: Tensor, state: State) -> tuple[Gates, State]:
+    """Step ``t`` of the sequences in the first slots: gates and state after, with the noise inside the recurrence."""
+    cell, weights, noise = request.cell, request.weights, request.noise
+    gates: Gates = cell.gate(weights, projected, state)
+    if noise is None or not noise.inside:
+        return gates, cell.update(weights, gates, state)
+    sequence = request.rows.order[: projected.shape[0]].to(projected.device)
+    masks = None if noise.seed is None else Masks(noise.seed, request.layer, int(request.reverse))
+    if masks is not None and noise.recurrent_dropout:
+        candidate = getattr(gates, cell.candidate or "")
+        mask = masks.scale("recurrent_dropout", noise.recurrent_dropout, t, sequence, candidate)
+        gates = cell.drop(weights, projected, state, gates, mask)
+    parts = cell.update(weights, gates, state)._asdict()
+    for name in [name for name in cell.zones if noise.rates[f"zoneout_{name}"]]:
+        share, before, after = noise.rates[f"zoneout_{name}"], getattr(state, name), parts[name]
+        if masks is None:
+            parts[name] = after + share * (before - after)
+        else:
+            held = masks.dropped(f"zoneout_{name}", share, t, sequence, after.shape[-1])
+            parts[name] = torch.where(held, before, after)
+    return gates, like(state, parts.values())
+
+
+def chosen(flags: Tensor, where: S, otherwise: S) -> S:
+    """States of ``where`` in the slots with a flag ``(B,)``, of ``otherwise`` in the others."""
+    pairs = zip(where, otherwise, strict=True)
+    return like(where, [torch.where(flags.reshape(-1, *[1] * (a.dim() - 1)), a, b) for a, b in pairs])
 
 
 def slots(state: S, first: int, last: int) -> S:
@@ -77,6 +106,7 @@ def joined(parts: list[S]) -> S:
 def stepless(request: Request) -> Result:
     """The answer where no sequence has a step: no rows, and the initial state is the final one."""
     none = slots(request.state, 0, 0)
-    hidden = none[-1].shape[1]
-    gates = cast("Gates", request.cell.Gates(*(none[0].new_empty(0, hidden) for _ in request.cell.gates)))
-    return Result(none[0], request.state, Trace(none, gates) if request.trace else None)
+    if not request.trace:
+        return Result(none[0], request.state)
+    gates = request.cell.gate(request.weights, request.cell.project(request.weights, request.rows.data), none)
+    return Result(none[0], request.state, Trace(none, gates))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ostinato.cells import Cell, Gates, State, Weights
 from ostinato.cells.base import like
+from ostinato.engines.noise import Noise
 from ostinato.sequences import Packed
 from ostinato.sequences.segments import episode_ends
 
@@ -27,6 +28,9 @@ class Request:
             sequence before that step is computed. "Before" follows the direction of processing.
         reverse: whether each sequence is read from its end to its beginning; rows keep their places.
         trace: whether the states and the gates of every step are wanted.
+        noise: regularisers, or None. An engine serves what is ``noise.inside`` the recurrence or refuses; masks on
+            inputs, outputs and weights are laid on around it (:func:`ostinato.engines.stack.run_layer`).
+        layer: which layer it is, counted from 0: a place in the masks of the noise.
     """
 
     cell: Cell[Any, Any]
@@ -36,6 +40,8 @@ class Request:
     reset: Tensor | None = None
     reverse: bool = False
     trace: bool = False
+    noise: Noise | None = None
+    layer: int = 0
 
 
 class Trace(NamedTuple):
@@ -65,8 +71,8 @@ class Stack:
         reset: ``(N,)`` bool or None: a new episode begins at this row, for both directions: neither direction's state
             crosses from one episode into another.
         bidirectional: whether ``D`` is 2.
-        dropout: share of the outputs that is dropped between two layers; 0 outside training.
         trace: whether states and gates of every step are wanted.
+        noise: regularisers of every layer, or None; a stack is taken whole only where it is ``plain``.
     """
 
     cell: Cell[Any, Any]
@@ -75,8 +81,13 @@ class Stack:
     state: State
     reset: Tensor | None = None
     bidirectional: bool = False
-    dropout: float = 0.0
     trace: bool = False
+    noise: Noise | None = None
+
+    @property
+    def dropout(self) -> float:
+        """Share of the outputs that is dropped between two layers."""
+        return 0.0 if self.noise is None else self.noise.dropout
 
     @property
     def directions(self) -> int:
@@ -97,7 +108,19 @@ class Stack:
             if direction and reset is not None:
                 reset = episode_ends(rows, reset)
             state = like(self.state, (part[at] for part in self.state))
-            found.append(Request(self.cell, self.weights[at], rows, state, reset, bool(direction), self.trace))
+            found.append(
+                Request(
+                    self.cell,
+                    self.weights[at],
+                    rows,
+                    state,
+                    reset,
+                    reverse=bool(direction),
+                    trace=self.trace,
+                    noise=self.noise,
+                    layer=layer,
+                )
+            )
         return found
 
 

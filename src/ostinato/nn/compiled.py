@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._C import DispatchKey
-from torch.nn.functional import dropout
 
 from ostinato.cells import CELLS, State, Weights
 from ostinato.cells.base import like
-from ostinato.engines import Request, choose
+from ostinato.engines import Noise, Request, run_layer
+from ostinato.engines.noise import KINDS
 from ostinato.nn.forms import PaddedForm
 from ostinato.sequences.padded import checked_lengths
 from ostinato.sequences.segments import episode_ends
@@ -27,9 +27,10 @@ def layer_operator(
     input: Tensor,
     lengths: Tensor | None,
     reset: Tensor | None,
+    seed: Tensor | None,
     parts: list[Tensor],
-    cell: str,
-    form: list[bool],
+    form: str,
+    rates: list[float],
 ) -> list[Tensor]:
     """One layer in one direction over padded tensors.
 
@@ -37,27 +38,34 @@ def layer_operator(
         input: ``(T, B, I)``.
         lengths: ``(B,)`` or None.
         reset: ``(T, B)`` bool or None: where an episode begins.
-        parts: those of the initial state, each ``(B, ·)``, then those of ``Weights`` that there are.
-        cell: the cell's name.
-        form: whether there are biases, whether there is a projection, whether the direction is reversed.
+        seed: of the noise, or None: there is none, or only its expectation.
+        parts: those of the initial state, each ``(B, ·)``, then the weights.
+        form: the cell's name, the number of the layer, 0 or 1 for the direction, the names of the weights; by spaces.
+        rates: of the noise, all 0 if there is none.
 
     Returns:
         The output ``(T, B, P)`` and the parts of the final state.
     """
-    bias, projected, reverse = form
-    states = len(CELLS[cell].State._fields)
-    state, weights = parts[:states], parts[states:]
-    bias_ih, bias_hh = weights[2:4] if bias else (None, None)
-    named = Weights(weights[0], weights[1], bias_ih, bias_hh, weights[-1] if projected else None)
+    name, layer, reverse, *names = form.split()
+    cell = CELLS[name]
+    states = len(cell.State._fields)
     checked = None if lengths is None else checked_lengths(lengths, input.shape[1], input.shape[0])
     padded = PaddedForm(input, checked, batch_first=False)
     flags = None if reset is None else padded.flags(reset)
-    if flags is not None and reverse:
+    if flags is not None and reverse == "1":
         flags = episode_ends(padded.rows, flags)
     order = padded.rows.order.to(input.device)
-    begin = CELLS[cell].State(*(part.index_select(0, order) for part in state))
-    request = Request(CELLS[cell], named, padded.rows, begin, flags, reverse)
-    result = choose(request).engine.run(request)
+    request = Request(
+        cell,
+        Weights(**dict(zip(names, parts[states:], strict=True))),
+        padded.rows,
+        cell.State(*(part.index_select(0, order) for part in parts[:states])),
+        flags,
+        reverse=reverse == "1",
+        noise=Noise.of(rates, seed) if any(rates) else None,
+        layer=int(layer),
+    )
+    result = run_layer(request)
     slots = padded.rows.slots.to(input.device)
     final = [part.index_select(0, slots) for part in result.state]
     return [padded.restore(result.output).clone(memory_format=torch.contiguous_format), *final]
@@ -65,10 +73,16 @@ def layer_operator(
 
 @layer_operator.register_fake
 def _(
-    input: Tensor, _lengths: Tensor | None, _reset: Tensor | None, parts: list[Tensor], cell: str, _form: list[bool]
+    input: Tensor,
+    _lengths: Tensor | None,
+    _reset: Tensor | None,
+    _seed: Tensor | None,
+    parts: list[Tensor],
+    form: str,
+    _rates: list[float],
 ) -> list[Tensor]:
     """The shapes."""
-    state = parts[: len(CELLS[cell].State._fields)]
+    state = parts[: len(CELLS[form.partition(" ")[0]].State._fields)]
     output = input.new_empty(input.shape[0], input.shape[1], state[0].shape[1])
     return [output, *(part.new_empty(part.shape) for part in state)]
 
@@ -79,9 +93,10 @@ def backward_operator(
     input: Tensor,
     lengths: Tensor | None,
     reset: Tensor | None,
+    seed: Tensor | None,
     parts: list[Tensor],
-    cell: str,
-    form: list[bool],
+    form: str,
+    rates: list[float],
 ) -> list[Tensor]:
     """The gradients of the input and of each part."""
     # An operator's body runs with autograd switched off; here it is needed.
@@ -90,14 +105,20 @@ def backward_operator(
         dispatch = dispatch.remove(key)
     with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), dispatch), torch.enable_grad():
         leaves = [part.detach().requires_grad_() for part in (input, *parts)]
-        outputs = layer_operator._init_fn(leaves[0], lengths, reset, leaves[1:], cell, form)
+        outputs = layer_operator._init_fn(leaves[0], lengths, reset, seed, leaves[1:], form, rates)
         found = torch.autograd.grad(outputs, leaves, grads, allow_unused=True, materialize_grads=True)
     return [part.clone(memory_format=torch.contiguous_format) for part in found]
 
 
 @backward_operator.register_fake
 def _(
-    _grads: list[Tensor], input: Tensor, _lengths: Tensor | None, _reset: Tensor | None, parts: list[Tensor], *_: Any
+    _grads: list[Tensor],
+    input: Tensor,
+    _lengths: Tensor | None,
+    _reset: Tensor | None,
+    _seed: Tensor | None,
+    parts: list[Tensor],
+    *_: Any,
 ) -> list[Tensor]:
     """The shapes."""
     return [part.new_empty(part.shape) for part in (input, *parts)]
@@ -105,15 +126,15 @@ def _(
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:  # noqa: ARG001
     """Keep the inputs for the backward."""
-    input, lengths, reset, parts, ctx.cell, ctx.form = inputs
-    ctx.save_for_backward(lengths, reset, input, *parts)
+    input, lengths, reset, seed, parts, ctx.form, ctx.rates = inputs
+    ctx.save_for_backward(lengths, reset, seed, input, *parts)
 
 
 def _backward(ctx: Any, grads: list[Tensor]) -> tuple[Any, ...]:
     """Hand over to the backward operator."""
-    lengths, reset, input, *parts = ctx.saved_tensors
-    found = backward_operator(grads, input, lengths, reset, parts, ctx.cell, ctx.form)
-    return found[0], None, None, found[1:], None, None
+    lengths, reset, seed, input, *parts = ctx.saved_tensors
+    found = backward_operator(grads, input, lengths, reset, seed, parts, ctx.form, ctx.rates)
+    return found[0], None, None, None, found[1:], None, None
 
 
 layer_operator.register_autograd(_backward, setup_context=_setup)
@@ -127,22 +148,22 @@ def run_operators(
     flow: tuple[Tensor | None, Tensor | None],
     *,
     bidirectional: bool,
-    share: float,
+    noise: Noise | None,
 ) -> tuple[Tensor, State]:
     """A stack over ``rows`` ``(T, B, I)``, an operator for each layer and direction.
 
-    ``state`` is ``(L * D, B, ·)``, ``flow`` lengths ``(B,)`` and reset ``(T, B)``, ``share`` is dropped between layers.
-    Gives ``(T, B, D * P)`` and the final state.
+    ``state`` is ``(L * D, B, ·)``, ``flow`` lengths ``(B,)`` and reset ``(T, B)``. Gives ``(T, B, D * P)`` and the
+    final state.
     """
     directions, finals = 2 if bidirectional else 1, []
-    for layer in range(0, len(weights), directions):
-        if layer and share:
-            rows = dropout(rows, share)
+    seed, rates = (None, [0.0] * len(KINDS)) if noise is None else (noise.seeded().seed, [*noise.rates.values()])
+    for layer in range(len(weights) // directions):
         outputs = []
-        for at in range(layer, layer + directions):
-            given = [part for part in weights[at] if part is not None]
-            form = [weights[at].bias_ih is not None, weights[at].hr is not None, at > layer]
-            output, *final = layer_operator(rows, *flow, [*(part[at] for part in state), *given], cell, form)
+        for direction in range(directions):
+            at = layer * directions + direction
+            form = " ".join([cell, str(layer), str(direction), *weights[at]])
+            parts = [*(part[at] for part in state), *weights[at].values()]
+            output, *final = layer_operator(rows, *flow, seed, parts, form, rates)
             outputs.append(output)
             finals.append(final)
         rows = torch.cat(outputs, 2)

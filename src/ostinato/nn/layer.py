@@ -1,25 +1,29 @@
-"""Layer: what RNN, LSTM and GRU share. torch.nn's arguments and parameters, any form of sequences, any engine."""
+"""Layer: what all layers share. torch.nn's arguments and parameters, any form of sequences, any engine."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Generic, NamedTuple, cast
+from dataclasses import fields
+from typing import Any, Generic, NamedTuple, Unpack, cast
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from ostinato.cells import CELLS, Cell, State, Weights
+from ostinato.cells import CELLS, Cell, Sizes, State, Weights
 from ostinato.cells.base import like
-from ostinato.engines import Stack, StackResult, Trace, dense_kernel, run_stack
+from ostinato.engines import Noise, Stack, StackResult, Trace, dense_kernel, run_stack
 from ostinato.nn.compiled import run_operators
 from ostinato.nn.forms import F, Flags, Form, PackedForm, PaddedForm, RaggedForm, checked_flags, ordered
-from ostinato.nn.start import Start
+from ostinato.nn.options import Options, split
 from ostinato.sequences import Ragged
 from ostinato.sequences.padded import checked_lengths
 
-Hidden = Tensor | tuple[Tensor, Tensor]
+Hidden = Tensor | tuple[Tensor, ...]
 """A state as torch.nn gives and takes it: ``h`` ``(L * D, B, H)``, for an LSTM ``(h, c)``."""
+
+MODES = {"rnn": "RNN_TANH", "rnn_relu": "RNN_RELU", "lstm": "LSTM", "gru": "GRU", "gru_before": "GRU"}
+"""The cells whose weights are laid out as torch's own, and torch's names for them."""
 
 Lengths = Tensor | Sequence[int]
 
@@ -36,40 +40,132 @@ class Traced(NamedTuple, Generic[F]):
     traces: list[Trace]
 
 
-class Layer(torch.nn.RNNBase):
-    """Base of the layers. Not a layer by itself: ``RNN``, ``LSTM`` and ``GRU`` are.
+def parameter(name: str) -> str:
+    """torch.nn's name for a weight: ``weight_hh`` for ``hh``, ``bias_ih`` as it is."""
+    return name if name.startswith("bias") else f"weight_{name}"
 
-    A subclass of ``torch.nn.RNNBase``, not of ``torch.nn.LSTM``: torch.compile refuses to look into the latter.
+
+class Layer(torch.nn.RNNBase):
+    """Base of the layers: a cell over time, in one or both directions, ``L`` of them on top of each other.
+
+    A subclass of ``torch.nn.RNNBase``, not of ``torch.nn.LSTM``: torch.compile refuses to look into the latter. Its
+    parameters have ``torch.nn``'s names: ``weight_``, the cell's own name of it, ``_l`` and the number of the layer,
+    and ``_reverse`` for the second direction; ``bias_`` in the place of ``weight_`` for biases.
+
+    Args:
+        input_size: ``I``.
+        hidden_size: ``H``.
+        num_layers: ``L``.
+        bias: whether there are biases.
+        batch_first: whether tensors are ``(B, T, I)``; states never are.
+        dropout: share of the outputs dropped between layers, in training, anew at every step.
+        bidirectional: whether a second direction reads from the end.
+        proj_size: ``P``, size of the projected output, 0 for none; only where the cell can.
+        device: of the parameters.
+        dtype: of the parameters.
+        options: how the layer begins (:class:`~ostinato.nn.start.Start`: ``init``, ``forget_bias``, ``max_lag``,
+            ``learned_state``) and further regularisers (:class:`~ostinato.engines.Noise`: ``input_dropout``,
+            ``output_dropout``, ``weight_dropout``, ``recurrent_dropout``, ``zoneout_h``, ``zoneout_c``).
+
+    Raises:
+        ValueError: arguments do not fit each other or the cell.
+        TypeError: an option is not known.
     """
 
-    def __init__(self, cell_name: str, mode: str, start: Start, **options: Any) -> None:
-        self.cell_name = cell_name
-        self.start = start
-        start.check(mode, bias=options["bias"])
-        super().__init__(mode, **options)
-        if start.learned_state:
-            factory = {"device": options["device"], "dtype": options["dtype"]}
-            for name, width in zip(("h_0", "c_0"), self._widths(), strict=False):
-                self.register_parameter(name, torch.nn.Parameter(torch.zeros(self._rows(), 1, width, **factory)))
+    cell_name: str
+    num_heads = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        self.start, self.noise = split(options, self.cell, dropout=dropout, bias=bias)
+        if proj_size and not self.cell.projects:
+            raise ValueError(f"proj_size argument is only supported for LSTM, not for cell '{self.cell_name}'")
+        mode = MODES.get(self.cell_name, "RNN_TANH")
+        super().__init__(
+            mode, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size, "meta"
+        )
+        self.mode = MODES.get(self.cell_name, self.cell_name.upper())
+        self._build(device, dtype)
+
+    def _build(self, device: torch.device | str | None, dtype: torch.dtype | None) -> None:
+        """The cell's own parameters in the place of those that RNNBase made, under RNNBase's book-keeping."""
+
+        def add(name: str, shape: tuple[int, ...]) -> str:
+            self.register_parameter(name, torch.nn.Parameter(torch.zeros(shape, device=device, dtype=dtype)))
+            return name
+
+        self._parameters.clear()
+        self._all_weights: list[list[str]] = []
+        for layer in range(self.num_layers):
+            shapes = self.cell.shapes(self.sizes(layer))
+            for end in ("", "_reverse")[: self.directions]:
+                named = {f"{parameter(name)}_l{layer}{end}": shape for name, shape in shapes.items()}
+                self._all_weights.append([add(name, shape) for name, shape in named.items()])
+        self._flat_weights_names = [name for names in self._all_weights for name in names]
+        self._init_flat_weights()
+        self.reset_parameters()
+        if self.start.learned_state:
+            for name, shape in zip(self.cell.State._fields, self.cell.state_shapes(self.sizes()), strict=True):
+                add(f"{name}_0", (self._rows(), 1, *shape))
 
     @property
     def cell(self) -> Cell[Any, Any]:
         """The equation."""
         return CELLS[self.cell_name]
 
+    @property
+    def directions(self) -> int:
+        """``D``."""
+        return 2 if self.bidirectional else 1
+
+    def sizes(self, layer: int = 0) -> Sizes:
+        """What the shapes of one layer's weights and states depend on."""
+        output = self.proj_size or self.hidden_size
+        width = self.directions * output if layer else self.input_size
+        return Sizes(width, self.hidden_size, output, self.bias, self.num_heads)
+
+    @property
+    def active_noise(self) -> Noise | None:
+        """The regularisers that act now, in training or outside it."""
+        return self.noise.at(training=self.training)
+
+    def flatten_parameters(self) -> None:
+        """Lay the parameters out for cuDNN, where it knows the cell."""
+        if self.cell_name in MODES:
+            super().flatten_parameters()
+
     def reset_parameters(self) -> None:
         """Draw all parameters anew, as the layer was told to begin."""
+        if self._flat_weights[0].is_meta:  # type: ignore[union-attr]
+            return
         super().reset_parameters()
-        for name, weight in self.named_parameters(recurse=False):
-            self.start.draw(name, weight, self.mode)
+        for number, names in enumerate(self._all_weights):
+            sizes = self.sizes(number // self.directions)
+            for name, full in zip(self.cell.shapes(sizes), names, strict=True):
+                self.start.draw(name, getattr(self, full), self.cell, sizes)
+        for name in self.cell.State._fields if self.start.learned_state else ():
+            if f"{name}_0" in self._parameters:
+                torch.nn.init.zeros_(getattr(self, f"{name}_0"))
 
     def layer_weights(self) -> list[Weights]:
         """The weights of every layer and direction, layer by layer, forward before reverse."""
-        found = []
-        for names in self._all_weights:
-            parts = {name.split("_l")[0].removeprefix("weight_"): getattr(self, name) for name in names}
-            found.append(Weights(**parts))
-        return found
+        names = self.cell.shapes(self.sizes())
+        return [
+            Weights(**{name: getattr(self, full) for name, full in zip(names, found, strict=True)})
+            for found in self._all_weights
+        ]
 
     def forward(
         self, input: F, hx: Hidden | None = None, *, lengths: Lengths | None = None, reset: Flags | None = None
@@ -95,7 +191,8 @@ class Layer(torch.nn.RNNBase):
         if isinstance(input, Tensor) and input.dim() in {2, 3}:
             if torch.compiler.is_compiling():
                 return self._compiled(input, hx, lengths, reset)
-            if lengths is None and reset is None and 0 not in input.shape:
+            noise = self.active_noise
+            if lengths is None and reset is None and 0 not in input.shape and (noise is None or noise.plain):
                 kernel = dense_kernel(self.cell_name)
                 if kernel is not None:
                     return self._dense(kernel, input, hx)
@@ -126,8 +223,8 @@ class Layer(torch.nn.RNNBase):
                 state=ordered(state, form.rows.order),
                 reset=None if reset is None else form.flags(reset),
                 bidirectional=self.bidirectional,
-                dropout=self.dropout if self.training else 0.0,
                 trace=trace,
+                noise=self.active_noise,
             )
         )
         return result._replace(state=ordered(result.state, form.rows.slots))
@@ -147,7 +244,7 @@ class Layer(torch.nn.RNNBase):
         output, *after = kernel(dense, hidden, weights, *options)
         if unbatched:
             output, after = output.squeeze(1), [part.squeeze(1) for part in after]
-        return output, (after[0], after[1]) if len(after) > 1 else after[0]
+        return output, tuple(after) if len(after) > 1 else after[0]
 
     def _compiled(
         self, input: Tensor, hx: Hidden | None, lengths: Lengths | None, reset: Flags | None
@@ -171,11 +268,11 @@ class Layer(torch.nn.RNNBase):
             self._initial(hx, input.shape[1], input, unbatched=unbatched),
             (lengths, reset),
             bidirectional=self.bidirectional,
-            share=self.dropout if self.training else 0.0,
+            noise=self.active_noise,
         )
         if unbatched:
             output, after = output.squeeze(1), like(after, (part.squeeze(1) for part in after))
-        return output.transpose(0, 1) if turned else output, (after[0], after[1]) if len(after) > 1 else after[0]
+        return output.transpose(0, 1) if turned else output, tuple(after) if len(after) > 1 else after[0]
 
     def _form(self, input: F, lengths: Lengths | None) -> Form[Any]:
         """The input as packed rows, once its shape and dtype are those that the layer takes."""
@@ -201,7 +298,7 @@ class Layer(torch.nn.RNNBase):
     def _initial(self, hx: Hidden | None, batch: int, data: Tensor, *, unbatched: bool) -> State:
         """The initial state as ``cell.State`` of ``(L * D, B, ·)``."""
         names = self.cell.State._fields
-        shapes = [(self._rows(), batch, width) for width in self._widths()]
+        shapes = [(self._rows(), batch, *shape) for shape in self.cell.state_shapes(self.sizes())]
         if hx is None:
             if self.start.learned_state:
                 begin = [cast("Tensor", getattr(self, f"{name}_0")) for name in names]
@@ -210,8 +307,8 @@ class Layer(torch.nn.RNNBase):
         given = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
         if len(given) != len(names):
             raise RuntimeError(f"hx must be {' and '.join(names)}, {len(names)} tensor(s), but got {len(given)}")
-        wanted = 2 if unbatched else 3
         for part, name, shape in zip(given, names, shapes, strict=True):
+            wanted = len(shape) - unbatched
             if part.dim() != wanted:
                 kind = "unbatched 2-D" if unbatched else "batched 3-D"
                 raise RuntimeError(f"For {kind} input, {name} should also be {wanted}-D but got {part.dim()}-D tensor")
@@ -225,20 +322,18 @@ class Layer(torch.nn.RNNBase):
     def _hidden(self, form: Form[F], state: State) -> Hidden:
         """A state as torch.nn gives it."""
         parts = tuple(part.squeeze(1) for part in state) if form.unbatched else tuple(state)
-        return (parts[0], parts[1]) if len(parts) > 1 else parts[0]
+        return parts if len(parts) > 1 else parts[0]
 
     def _rows(self) -> int:
         """``L * D``."""
-        return self.num_layers * (2 if self.bidirectional else 1)
-
-    def _widths(self) -> list[int]:
-        """The width of each part of the state."""
-        return [self.proj_size or self.hidden_size, self.hidden_size][: len(self.cell.State._fields)]
+        return self.num_layers * self.directions
 
     def extra_repr(self) -> str:
         """torch.nn's, and the choices torch does not have."""
         shown = super().extra_repr()
-        for name, value in vars(self.start).items():
-            if value != getattr(Start, name):
-                shown += f", {name}={value!r}"
+        for choices in (self.start, self.noise):
+            for one in fields(choices):
+                value = getattr(choices, one.name)
+                if one.name != "dropout" and value != one.default:
+                    shown += f", {one.name}={value!r}"
         return shown

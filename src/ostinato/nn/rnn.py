@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import Literal, Unpack, final
 
 import torch
 
 from ostinato.nn.layer import Layer
-from ostinato.nn.start import Start
+from ostinato.nn.options import Options
 
 
 @final
@@ -16,21 +16,10 @@ class RNN(Layer):
 
     A drop-in for ``torch.nn.RNN``: same arguments, parameter names, ``state_dict``, numbers and errors. Beyond it:
     ``lengths=``, ``reset=`` and :class:`~ostinato.sequences.Ragged` input (see :meth:`Layer.forward`), the traces of
-    its states (:meth:`Layer.trace`), and the choices of :class:`~ostinato.nn.start.Start`.
+    its states (:meth:`Layer.trace`), and the options of :class:`Layer`, where all other arguments are told.
 
     Args:
-        input_size: ``I``.
-        hidden_size: ``H``.
-        num_layers: ``L``.
         nonlinearity: ``tanh`` or ``relu``.
-        bias: whether there are biases.
-        batch_first: whether tensors are ``(B, T, I)``; states never are.
-        dropout: share of the outputs dropped between layers, in training.
-        bidirectional: whether a second direction reads from the end.
-        device: of the parameters.
-        dtype: of the parameters.
-        init: ``torch`` or ``orthogonal``.
-        learned_state: whether the initial state is learned.
 
     Raises:
         ValueError: ``nonlinearity`` is neither.
@@ -48,24 +37,11 @@ class RNN(Layer):
         bidirectional: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
-        *,
-        init: Literal["torch", "orthogonal"] = "torch",
-        learned_state: bool = False,
+        **options: Unpack[Options],
     ) -> None:
         if nonlinearity not in {"tanh", "relu"}:
             raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
-        super().__init__(
-            "rnn" if nonlinearity == "tanh" else "rnn_relu",
-            f"RNN_{nonlinearity.upper()}",
-            Start(init, None, None, learned_state),
-            input_size=input_size,
-            hidden_size=hidden_size,
-            num_layers=num_layers,
-            bias=bias,
-            batch_first=batch_first,
-            dropout=dropout,
-            bidirectional=bidirectional,
-            device=device,
-            dtype=dtype,
-        )
+        self.cell_name = "rnn" if nonlinearity == "tanh" else "rnn_relu"
+        shape = (input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional)
+        super().__init__(*shape, device=device, dtype=dtype, **options)
         self.nonlinearity = nonlinearity

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import init
+
+from ostinato.cells import Cell, Sizes
 
 Init = Literal["torch", "orthogonal", "chrono"]
 
@@ -35,52 +37,61 @@ class Start:
     max_lag: int | None = None
     learned_state: bool = False
 
-    def check(self, mode: str, *, bias: bool) -> None:
-        """Raise a ValueError if these choices do not fit together, or do not fit the layer."""
+    def check(self, cell: Cell[Any, Any], *, bias: bool) -> None:
+        """Raise a ValueError if these choices do not fit together, or do not fit the cell."""
         if self.init not in {"torch", "orthogonal", "chrono"}:
             raise ValueError(f"init must be 'torch', 'orthogonal' or 'chrono', not {self.init!r}")
         chrono = self.init == "chrono"
-        if chrono and mode.startswith("RNN"):
-            raise ValueError("init='chrono' sets the biases of gates, and an Elman layer has none; use 'orthogonal'")
+        if chrono and not (cell.keep or cell.write):
+            raise ValueError(
+                f"init='chrono' sets the biases of gates, and cell '{cell.name}' has none; use 'orthogonal'"
+            )
         if chrono != (self.max_lag is not None):
             raise ValueError("init='chrono' needs max_lag=, the longest lag in steps; without 'chrono' leave it out")
         if self.max_lag is not None and self.max_lag < 2:
             raise ValueError(f"max_lag must be at least 2 steps, not {self.max_lag}")
-        if self.forget_bias is not None and (mode != "LSTM" or chrono):
+        if self.forget_bias is not None and (cell.write is None or chrono):
             raise ValueError("forget_bias= is for an LSTM, and not together with init='chrono', which sets that bias")
         if not bias and (chrono or self.forget_bias is not None):
             raise ValueError("init='chrono' and forget_bias= set biases, but bias=False")
 
     @torch.no_grad()
-    def draw(self, name: str, weight: Tensor, mode: str) -> None:
-        """Draw one parameter anew, after torch.nn's own drawing; ``name`` is torch.nn's (``weight_hh_l0``)."""
-        if name in {"h_0", "c_0"}:
-            init.zeros_(weight)
-            return
-        gates = {"LSTM": 4, "GRU": 3}.get(mode, 1)
+    def draw(self, name: str, weight: Tensor, cell: Cell[Any, Any], sizes: Sizes) -> None:
+        """Draw one parameter anew, after torch.nn's own drawing; ``name`` is the cell's (``hh``, ``bias_ih``)."""
+        rows = cell.rows(sizes)
         if self.init != "torch":
-            self._orthogonal(name, weight, gates)
-        if self.init == "chrono" and name.startswith("bias_ih"):
+            _orthogonal(name, weight, rows, sizes)
+        cell.begin(name, weight)
+        if name not in {"bias_ih", "bias_hh"}:
+            return
+        gates = dict(zip(cell.gates, torch.split(weight, rows), strict=True))
+        first = name == "bias_ih"
+        if self.init == "chrono" and first:
             assert self.max_lag is not None
-            time = init.uniform_(weight.new_empty(weight.shape[0] // gates), 1, self.max_lag - 1).log()
-            keep, *write = weight.chunk(gates)[1:2] if mode == "GRU" else weight.chunk(gates)[1::-1]
-            keep.copy_(time)
-            for gate in write:
-                gate.copy_(-time)
-        if self.forget_bias is not None and name.startswith("bias"):
-            weight.chunk(gates)[1].fill_(self.forget_bias if name.startswith("bias_ih") else 0.0)
+            gate = gates[cell.keep or cell.write or ""]
+            time = init.uniform_(torch.empty_like(gate), 1, self.max_lag - 1).log()
+            if cell.keep:
+                gates[cell.keep].copy_(time)
+            if cell.write:
+                gates[cell.write].copy_(-time)
+        if self.forget_bias is not None:
+            gate, value = (
+                (gates[cell.keep], self.forget_bias) if cell.keep else (gates[cell.write or ""], -self.forget_bias)
+            )
+            gate.fill_(value if first else 0.0)
 
-    @staticmethod
-    def _orthogonal(name: str, weight: Tensor, gates: int) -> None:
-        """Orthogonal recurrent weights, Glorot-uniform input weights, biases 0."""
-        if name.startswith("bias"):
-            init.zeros_(weight)
-        elif name.startswith("weight_hr"):
-            init.orthogonal_(weight)
-        else:
-            for gate in weight.chunk(gates):
-                if name.startswith("weight_hh"):
-                    init.orthogonal_(gate)
-                else:
-                    bound = math.sqrt(6 / sum(gate.shape))
-                    init.uniform_(gate, -bound, bound)
+
+def _orthogonal(name: str, weight: Tensor, rows: list[int], sizes: Sizes) -> None:
+    """Orthogonal recurrent weights, Glorot-uniform input weights, biases 0; others stay as they are."""
+    if name.startswith("bias"):
+        init.zeros_(weight)
+    elif name == "hr":
+        init.orthogonal_(weight)
+    elif name == "hh" and weight.dim() == 2:
+        for gate in torch.split(weight, rows):
+            for block in gate.chunk(sizes.heads):
+                init.orthogonal_(block)
+    elif name == "ih":
+        for gate in torch.split(weight, rows):
+            bound = math.sqrt(6 / sum(gate.shape))
+            init.uniform_(gate, -bound, bound)
