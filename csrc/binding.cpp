@@ -4,6 +4,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "isa.h"
+#include "scan_binding.h"
 #include "team.h"
 
 namespace nb = nanobind;
@@ -97,4 +98,5 @@ NB_MODULE(_native, m) {
   });
   m.def("forward", &forward);
   m.def("backward", &backward);
+  bind_scan(m);
 }

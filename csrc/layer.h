@@ -78,9 +78,4 @@ struct Kernel {
   void (*backward)(const Backward&, const Member&, char* scratch);
 };
 
-struct Isa {
-  const char* name;
-  Kernel kernels[static_cast<int>(Cell::count)][static_cast<int>(Number::count)];
-};
-
 }  // namespace ostinato

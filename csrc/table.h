@@ -3,6 +3,8 @@
 
 #include "backward.h"
 #include "forward.h"
+#include "isa.h"
+#include "scan.h"
 
 namespace ostinato::OSTINATO_ISA {
 
@@ -18,7 +20,14 @@ constexpr Isa make(const char* name) {
           {{kernel<Elman<float, false>>(), kernel<Elman<double, false>>()},
            {kernel<Elman<float, true>>(), kernel<Elman<double, true>>()},
            {kernel<Lstm<float>>(), kernel<Lstm<double>>()},
-           {kernel<Gru<float>>(), kernel<Gru<double>>()}}};
+           {kernel<Gru<float>>(), kernel<Gru<double>>()}},
+          {{scan_kernel<MinGru<float>>(), scan_kernel<MinGru<double>>()},
+           {scan_kernel<MinLstm<float>>(), scan_kernel<MinLstm<double>>()},
+           {scan_kernel<Qrnn<float>>(), scan_kernel<Qrnn<double>>()},
+           {scan_kernel<Sru<float, false>>(), scan_kernel<Sru<double, false>>()},
+           {scan_kernel<Sru<float, true>>(), scan_kernel<Sru<double, true>>()},
+           {scan_kernel<RgLru<float>>(), scan_kernel<RgLru<double>>()},
+           {scan_kernel<Lru<float>>(), scan_kernel<Lru<double>>()}}};
 }
 
 }  // namespace ostinato::OSTINATO_ISA
