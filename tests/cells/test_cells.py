@@ -49,7 +49,7 @@ def by_hand(name: str) -> dict[str, float]:
     return {"h": (1 - z) * math.tanh(x[2] + inner) + z * H}
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", ["rnn", "rnn_relu", "lstm", "gru", "gru_before"])
 def test_one_step_by_hand(name: str) -> None:
     cell = CELLS[name]
     w = weights(len(cell.gates))
@@ -87,8 +87,42 @@ def test_the_two_grus_differ_only_where_the_reset_gate_acts() -> None:
 
 
 def test_table() -> None:
-    assert list(CELLS) == ["rnn", "rnn_relu", "lstm", "gru", "gru_before"]
+    assert list(CELLS)[:5] == ["rnn", "rnn_relu", "lstm", "gru", "gru_before"]
     assert all(cell.name == name for name, cell in CELLS.items())
     assert CELLS["lstm"].gates == ("i", "f", "g", "o")
     assert CELLS["gru"].gates == CELLS["gru_before"].gates == ("r", "z", "n")
     assert isinstance(CELLS["rnn_relu"], Elman)
+    assert [name for name, cell in CELLS.items() if cell.projects] == ["lstm", *VARIANTS[:2], "lstm_norm"]
+
+
+VARIANTS = ["lstm_peephole", "lstm_coupled"]
+
+
+def test_variants_fall_back_to_the_lstm() -> None:
+    """Without peepholes, or with an input gate that is the opposite of the forget gate, it is the LSTM."""
+    torch.manual_seed(0)
+    plain = Weights(torch.randn(16, 3), torch.randn(16, 4), torch.randn(16), torch.randn(16))
+    x, state = torch.randn(5, 3), LSTMState(torch.randn(5, 4), torch.randn(5, 4))
+    cell = CELLS["lstm"]
+    wanted = cell.step(plain, cell.project(plain, x), state)[1]
+    sighted = Weights(**plain, ci=torch.zeros(4), cf=torch.zeros(4), co=torch.zeros(4))
+    cell = CELLS["lstm_peephole"]
+    assert all(map(torch.equal, cell.step(sighted, cell.project(sighted, x), state)[1], wanted))
+    mirrored = {name: torch.cat([part[:4], -part[:4], part[8:]]) for name, part in plain.items()}
+    thrifty = Weights(**{name: torch.cat([part[:4], part[8:]]) for name, part in plain.items()})
+    wanted = CELLS["lstm"].step(Weights(**mirrored), CELLS["lstm"].project(Weights(**mirrored), x), state)[1]
+    cell = CELLS["lstm_coupled"]
+    after = cell.step(thrifty, cell.project(thrifty, x), state)[1]
+    torch.testing.assert_close(after, wanted, atol=1e-6, rtol=0)
+
+
+def test_weights_by_name() -> None:
+    """A weight given as None is not there; the order is torch's, then that in which the others were given."""
+    ones = torch.ones(4, 1)
+    w = Weights(ones, hr=None, ci=ones[:, 0], bias_ih=ones[:, 0])
+    assert list(w) == ["ih", "bias_ih", "ci"]
+    assert w.ih is ones
+    assert w.bias_hh is None
+    assert w.hr is None
+    with pytest.raises(KeyError):
+        _ = w.hh

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import oracle
 import pytest
 import torch
 from hypothesis import given
@@ -12,7 +13,8 @@ from ostinato.engines import ENGINES, Request, Result, force, run
 from ostinato.engines.padded_lstm import padded_lstm, pays_to_pad
 from ostinato.sequences import Ragged, pack
 
-PAIRS = [(cell, engine) for cell in CELLS for engine in ENGINES if (cell, engine) != ("gru_before", "torch")]
+TORCH = ("rnn", "rnn_relu", "lstm", "gru")
+PAIRS = [(cell, engine) for cell in CELLS for engine in ENGINES if engine != "torch" or cell in TORCH]
 
 
 def request(
@@ -23,10 +25,12 @@ def request(
     def draw(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=random, dtype=dtype) * 0.5
 
-    gates = len(CELLS[cell].gates)
-    weights = Weights(draw(gates * 4, 3), draw(gates * 4, 4), draw(gates * 4), draw(gates * 4))
+    named, parts = oracle.shapes(cell, 3, 4, 4, bias=True)
+    weights = Weights(**{name: draw(*shape) for name, shape in named.items()})
     rows = pack(Ragged(draw(sum(lengths), 3), torch.tensor(lengths, dtype=torch.int64)))
-    state = CELLS[cell].State(*(draw(len(lengths), 4) for _ in CELLS[cell].State._fields))
+    state = CELLS[cell].State(*(draw(len(lengths), *shape) for shape in parts))
+    if cell == "slstm":
+        state = state._replace(n=state.n.abs() + 0.1)
     return Request(CELLS[cell], weights, rows, state, **more)  # type: ignore[arg-type]
 
 
@@ -62,6 +66,32 @@ def test_engines_agree_on_any_layout(cell: str, lengths: list[int], reverse: boo
             torch.testing.assert_close(a, b, atol=2e-6, rtol=0)
 
 
+def from_gates(cell: str, g: dict[str, torch.Tensor], before: list[torch.Tensor], w: Weights) -> list[torch.Tensor]:
+    """The state after a step, from its gates and the state before."""
+    if cell == "slstm":
+        _, c, n, m = before
+        peak = torch.maximum(g["f"] + m, g["i"])
+        keep, write = (g["f"] + m - peak).exp(), (g["i"] - peak).exp()
+        c, n = keep * c + write * g["z"], keep * n + write
+        return [g["o"] * c / n, c, n, peak]
+    if cell == "mlstm":
+        _, c, n, m = before
+        q, k, v = (g[name].reshape(2, 2) for name in "qkv")
+        peak = torch.maximum(g["f"] + m, g["i"])
+        keep, write = (g["f"] + m - peak).exp(), (g["i"] - peak).exp()
+        c = keep[:, None, None] * c + write[:, None, None] * v[:, :, None] * k[:, None, :]
+        n = keep[:, None] * n + write[:, None] * k
+        size = torch.maximum((n * q).sum(1).abs(), (-peak).exp())
+        return [g["o"] * ((c * q[:, None, :]).sum(2) / size[:, None]).flatten(), c, n, peak]
+    if cell.startswith("lstm"):
+        c = g.get("f", 1 - g["i"]) * before[1] + g["i"] * g["g"]
+        shown = oracle.level(c, w["norm_c"]) + w["bias_norm_c"] if cell == "lstm_norm" else c
+        return [g["o"] * shown.tanh(), c]
+    if "rnn" in cell:
+        return [g["n"]]
+    return [g["n"] + g["z"] * (before[0] - g["n"])]
+
+
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("reverse", [False, True])
 def test_trace_explains_the_output(cell: str, reverse: bool) -> None:
@@ -79,22 +109,17 @@ def test_trace_explains_the_output(cell: str, reverse: bool) -> None:
         for t in sorted(range(length), reverse=reverse):
             row = int(starts[t]) + slot
             g = {name: part[row] for name, part in zip(CELLS[cell].gates, gates, strict=True)}
-            if cell == "lstm":
-                c = g["f"] * before[1] + g["i"] * g["g"]
-                after = [g["o"] * c.tanh(), c]
-            elif cell.startswith("rnn"):
-                after = [g["n"]]
-            else:
-                after = [g["n"] + g["z"] * (before[0] - g["n"])]
+            after = from_gates(cell, g, before, asked.weights)
             for part, wanted in zip(states, after, strict=True):
                 torch.testing.assert_close(part[row], wanted, atol=1e-14, rtol=0)
             before = after
         for part, wanted in zip(result.state, before, strict=True):
             torch.testing.assert_close(part[slot], wanted, atol=1e-14, rtol=0)
-    assert run(request(cell, [0], trace=True)).trace.gates[0].shape == (0, 4)  # type: ignore[union-attr]
+    empty = run(request(cell, [0], trace=True)).trace
+    assert [part.shape for part in empty.gates] == [(0, *part.shape[1:]) for part in gates]  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize(("cell", "engine"), [pair for pair in PAIRS if pair[0] != "rnn_relu"])
+@pytest.mark.parametrize(("cell", "engine"), [pair for pair in PAIRS if pair[0] not in {"rnn_relu", "indrnn"}])
 def test_twice_differentiable(cell: str, engine: str) -> None:
     asked = request(cell, [3, 1, 2], reset=torch.tensor([False, False, False, False, True, False]))
 

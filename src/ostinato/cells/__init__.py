@@ -6,7 +6,14 @@ from ostinato.cells.base import Cell, Gates, Sizes, State, Weights
 from ostinato.cells.elman import Elman, ElmanGates, ElmanState
 from ostinato.cells.gru import GRU, GRUGates, GRUState
 from ostinato.cells.gru_before import GRUBefore
+from ostinato.cells.gru_norm import NormGRU
+from ostinato.cells.indrnn import IndRNN
 from ostinato.cells.lstm import LSTM, LSTMGates, LSTMState
+from ostinato.cells.lstm_coupled import CoupledGates, CoupledLSTM
+from ostinato.cells.lstm_norm import NormLSTM
+from ostinato.cells.lstm_peephole import PeepholeLSTM
+from ostinato.cells.mlstm import MLSTM, MLSTMGates, MLSTMState
+from ostinato.cells.slstm import SLSTM, SLSTMGates, SLSTMState
 
 CELLS: dict[str, Cell[Any, Any]] = {
     "rnn": Elman("rnn"),
@@ -14,6 +21,14 @@ CELLS: dict[str, Cell[Any, Any]] = {
     "lstm": LSTM(),
     "gru": GRU(),
     "gru_before": GRUBefore(),
+    "lstm_peephole": PeepholeLSTM(),
+    "lstm_coupled": CoupledLSTM(),
+    "lstm_norm": NormLSTM(),
+    "gru_norm": NormGRU(),
+    "indrnn": IndRNN("indrnn"),
+    "indrnn_tanh": IndRNN("indrnn_tanh"),
+    "slstm": SLSTM(),
+    "mlstm": MLSTM(),
 }
 """Every cell by its name."""
 
@@ -21,7 +36,11 @@ __all__ = [
     "CELLS",
     "GRU",
     "LSTM",
+    "MLSTM",
+    "SLSTM",
     "Cell",
+    "CoupledGates",
+    "CoupledLSTM",
     "Elman",
     "ElmanGates",
     "ElmanState",
@@ -29,8 +48,16 @@ __all__ = [
     "GRUGates",
     "GRUState",
     "Gates",
+    "IndRNN",
     "LSTMGates",
     "LSTMState",
+    "MLSTMGates",
+    "MLSTMState",
+    "NormGRU",
+    "NormLSTM",
+    "PeepholeLSTM",
+    "SLSTMGates",
+    "SLSTMState",
     "Sizes",
     "State",
     "Weights",

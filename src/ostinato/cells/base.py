@@ -134,7 +134,7 @@ class Cell(ABC, Generic[S, G]):
         """The shape of each part of the state without its batch dimension."""
         return ((sizes.output,), (sizes.hidden,))[: len(self.State._fields)]
 
-    def begin(self, name: str, weight: Tensor) -> None:
+    def begin(self, name: str, weight: Tensor, sizes: Sizes) -> None:
         """Draw the weight ``name`` where it does not begin as ``torch.nn``'s do, uniform in ``±1/√H``."""
 
     def project(self, weights: Weights, x: Tensor) -> Tensor:

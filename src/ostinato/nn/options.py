@@ -39,6 +39,8 @@ def split(options: Options, cell: Cell[Any, Any], *, dropout: float, bias: bool)
         raise TypeError(f"no option '{unknown[0]}'.{nearest(unknown[0], list(Options.__annotations__))}")
     start = Start(**{one.name: given.pop(one.name) for one in fields(Start) if one.name in given})
     start.check(cell, bias=bias)
+    if start.learned_state and not {"h", "c"} >= set(cell.State._fields):
+        raise ValueError(f"learned_state= is not for cell '{cell.name}', whose state counts what it has read")
     noise = Noise(**given)
     for name, share in noise.rates.items():
         if not isinstance(share, int | float) or not 0 <= share <= 1:

@@ -61,7 +61,7 @@ class Start:
         rows = cell.rows(sizes)
         if self.init != "torch":
             _orthogonal(name, weight, rows, sizes)
-        cell.begin(name, weight)
+        cell.begin(name, weight, sizes)
         if name not in {"bias_ih", "bias_hh"}:
             return
         gates = dict(zip(cell.gates, torch.split(weight, rows), strict=True))
