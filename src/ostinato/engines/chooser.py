@@ -10,9 +10,10 @@ from typing import NamedTuple
 from ostinato.engines.aten import KERNELS, Kernel, TorchEngine, kernel_of, transformed
 from ostinato.engines.reference import ReferenceEngine
 from ostinato.engines.request import Engine, Request, Result
+from ostinato.engines.scan import ScanEngine
 from ostinato.errors import UsageError, nearest
 
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (TorchEngine(), ReferenceEngine())}
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (ScanEngine(), TorchEngine(), ReferenceEngine())}
 """Every engine by its name, the fastest first: the first that does not refuse a request serves it."""
 
 FORCED: ContextVar[str | None] = ContextVar("FORCED", default=None)

@@ -161,11 +161,11 @@ class Layer(torch.nn.RNNBase):
 
     def layer_weights(self) -> list[Weights]:
         """The weights of every layer and direction, layer by layer, forward before reverse."""
-        names = self.cell.shapes(self.sizes())
-        return [
-            Weights(**{name: getattr(self, full) for name, full in zip(names, found, strict=True)})
-            for found in self._all_weights
-        ]
+        found = []
+        for number, fulls in enumerate(self._all_weights):
+            names = self.cell.shapes(self.sizes(number // self.directions))
+            found.append(Weights(**{name: getattr(self, full) for name, full in zip(names, fulls, strict=True)}))
+        return found
 
     def forward(
         self, input: F, hx: Hidden | None = None, *, lengths: Lengths | None = None, reset: Flags | None = None
