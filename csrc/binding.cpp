@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "isa.h"
+#include "scan_binding.h"
 #include "stream_binding.h"
 #include "team.h"
 
@@ -207,5 +208,6 @@ NB_MODULE(_native, m) {
   });
   m.def("forward", &forward);
   m.def("backward", &backward);
+  bind_scan(m);
   bind_stream(m);
 }

@@ -129,10 +129,4 @@ struct StreamKernel {
   void (*compute)(const StreamStep&, int64_t first_panel, int64_t last_panel, int64_t first_row, int64_t last_row);
 };
 
-struct Isa {
-  const char* name;
-  Kernel kernels[static_cast<int>(Cell::count)][static_cast<int>(Number::count)];
-  StreamKernel streams[static_cast<int>(Cell::count)][static_cast<int>(Stored::count)];
-};
-
 }  // namespace ostinato

@@ -96,6 +96,25 @@ template <class T> inline vec<T> expm1(vec<T> x) {
   return signed_as<T>(result + result, x);
 }
 
+// exp(x) - 1, which keeps its digits near 0, for x as above.
+template <class T> inline vec<T> expm1(vec<T> x) {
+  vec<T> power, part = reduced_expm1<T>(clamp<T>(x, -Format<T>::largest, Format<T>::largest), power);
+  return power * part + (power - T(1));
+}
+
+template <class T> inline vec<T> sqrt(vec<T> x) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    return (vec<T>)_mm512_maskz_sqrt_ps(0xffff, (__m512)x);
+  } else {
+    return (vec<T>)_mm512_maskz_sqrt_pd(0xff, (__m512d)x);
+  }
+#else
+  for (int i = 0; i < lanes<T>; ++i) x[i] = sizeof(T) == 4 ? __builtin_sqrtf(x[i]) : __builtin_sqrt(x[i]);
+  return x;
+#endif
+}
+
 // 1 / (1 + exp(-x)).
 template <class T> inline vec<T> logistic(vec<T> x) {
   using F = Format<T>;

@@ -13,9 +13,12 @@ from ostinato.engines.aten import KERNELS, TorchEngine, kernel_of, transformed
 from ostinato.engines.native import DENSE, NativeEngine, serves_dense
 from ostinato.engines.reference import ReferenceEngine
 from ostinato.engines.request import Engine, Kernel, Request, Result
+from ostinato.engines.scan import ScanEngine
 from ostinato.errors import UsageError, nearest
 
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (NativeEngine(), TorchEngine(), ReferenceEngine())}
+ENGINES: dict[str, Engine] = {
+    engine.name: engine for engine in (NativeEngine(), ScanEngine(), TorchEngine(), ReferenceEngine())
+}
 """Every engine by its name, the fastest first: the first that does not refuse a request serves it."""
 
 FORCED: ContextVar[str | None] = ContextVar("FORCED", default=None)

@@ -4,6 +4,7 @@ from ostinato.nn.gru import GRU
 from ostinato.nn.gru_variants import LayerNormGRU
 from ostinato.nn.indrnn import IndRNN
 from ostinato.nn.layer import Layer, Traced
+from ostinato.nn.linear import LRU, QRNN, RGLRU, SRU, MinGRU, MinLSTM
 from ostinato.nn.lstm import LSTM
 from ostinato.nn.lstm_variants import CoupledLSTM, LayerNormLSTM, PeepholeLSTM
 from ostinato.nn.rnn import RNN
@@ -13,10 +14,14 @@ from ostinato.nn.xlstm import MLSTM, SLSTM
 
 __all__ = [
     "GRU",
+    "LRU",
     "LSTM",
     "MLSTM",
+    "QRNN",
+    "RGLRU",
     "RNN",
     "SLSTM",
+    "SRU",
     "CoupledLSTM",
     "GRUCell",
     "IndRNN",
@@ -24,6 +29,8 @@ __all__ = [
     "Layer",
     "LayerNormGRU",
     "LayerNormLSTM",
+    "MinGRU",
+    "MinLSTM",
     "PeepholeLSTM",
     "RNNCell",
     "Stream",

@@ -109,13 +109,14 @@ class Layer(torch.nn.RNNBase):
             return name
 
         self._parameters.clear()
-        self._names = tuple(self.cell.shapes(self.sizes()))
+        self._names: list[tuple[str, ...]] = []  # the cell's own, for each entry of _all_weights
         self._all_weights: list[list[str]] = []
         for layer in range(self.num_layers):
             shapes = self.cell.shapes(self.sizes(layer))
             for end in ("", "_reverse")[: self.directions]:
                 named = {f"{parameter(name)}_l{layer}{end}": shape for name, shape in shapes.items()}
                 self._all_weights.append([add(name, shape) for name, shape in named.items()])
+                self._names.append(tuple(shapes))
         self._flat_weights_names = [name for names in self._all_weights for name in names]
         self._init_flat_weights()
         self.reset_parameters()
@@ -156,9 +157,9 @@ class Layer(torch.nn.RNNBase):
         if self._flat_weights[0].is_meta:  # type: ignore[union-attr]
             return
         super().reset_parameters()
-        for number, names in enumerate(self._all_weights):
+        for number, (names, fulls) in enumerate(zip(self._names, self._all_weights, strict=True)):
             sizes = self.sizes(number // self.directions)
-            for name, full in zip(self._names, names, strict=True):
+            for name, full in zip(names, fulls, strict=True):
                 self.start.draw(name, getattr(self, full), self.cell, sizes)
         for name in self.cell.State._fields if self.start.learned_state else ():
             if f"{name}_0" in self._parameters:
@@ -167,8 +168,8 @@ class Layer(torch.nn.RNNBase):
     def layer_weights(self) -> list[Weights]:
         """The weights of every layer and direction, layer by layer, forward before reverse."""
         return [
-            Weights(**{name: getattr(self, full) for name, full in zip(self._names, names, strict=True)})
-            for names in self._all_weights
+            Weights(**{name: getattr(self, full) for name, full in zip(names, fulls, strict=True)})
+            for names, fulls in zip(self._names, self._all_weights, strict=True)
         ]
 
     def forward(
