@@ -1,0 +1,127 @@
+"""Every case that is measured: a problem, and the arms that meet on it. A new case is a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from benchmarks.layers.problem import Problem
+
+SIZES = (
+    (100, 1, 32, 32),
+    (100, 32, 64, 64),
+    (100, 32, 128, 128),
+    (100, 64, 256, 256),
+    (100, 64, 512, 512),
+    (35, 20, 650, 650),
+    (1000, 1, 128, 128),
+)
+"""``T, B, I, H``."""
+OURS = "ostinato"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A competitor: its label in the tables, ``module:function`` of its backend, and what it is given."""
+
+    label: str
+    backend: str
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class Case:
+    """Arms that are measured in turns. ``peers`` are those to beat; the others are looked at for a target."""
+
+    group: str
+    problem: Problem
+    arms: tuple[Arm, ...]
+    peers: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What it is called in results and on the command line."""
+        return f"{self.group} {self.problem.text()}"
+
+
+def case(group: str, problem: Problem, peers: dict[str, str], others: dict[str, tuple[str, Problem]]) -> Case:
+    """Ours, the peers on the same problem, and further arms on problems of their own."""
+    arms = [Arm(OURS, "ours:layer", problem)]
+    arms += [Arm(label, backend, problem) for label, backend in peers.items()]
+    arms += [Arm(label, backend, given) for label, (backend, given) in others.items()]
+    return Case(group, problem, tuple(arms), tuple(peers))
+
+
+def equal(cell: str, size: tuple[int, int, int, int], *, train: bool) -> Case:
+    """Equal lengths."""
+    problem = Problem(cell, *size, train=train)
+    peers = {"torch": "torch_layers:layer", "torch.compile": "loops:compiled", "JAX": "jax_scan:scan"}
+    if not train:
+        peers["ONNX Runtime"] = "onnx_nodes:node"
+        if cell != "lstm" and problem.T <= 100:
+            peers["torch.compile, unrolled"] = "torch_layers:unrolled"
+    return case("equal", problem, peers, {"product": ("machine:product", problem)})
+
+
+def ragged(cell: str, size: tuple[int, int, int, int], *, train: bool, packed: bool = False) -> Case:
+    """Lengths from 0.1 to 1.0 T, beside equal lengths of ours."""
+    problem = Problem(cell, *size, train=train, ragged=True, packed=packed)
+    peers = {"torch packed": "torch_layers:packed"}
+    if not packed:
+        peers["JAX, masked"] = "jax_scan:scan"
+        if not train:
+            peers["ONNX Runtime"] = "onnx_nodes:node"
+    return case(
+        "ragged", problem, peers, {"equal lengths": ("ours:layer", replace(problem, ragged=False, packed=False))}
+    )
+
+
+def resets(cell: str, size: tuple[int, int, int, int], *, train: bool) -> Case:
+    """Episodes that begin at 3 % of the steps, beside none."""
+    problem = Problem(cell, *size, train=train, resets=0.03)
+    peers = {"JAX, masked": "jax_scan:scan", "eager loop": "loops:eager_loop"}
+    return case("resets", problem, peers, {"no resets": ("ours:layer", replace(problem, resets=0.0))})
+
+
+def step(cell: str, hidden: int) -> Case:
+    """One step of one sequence, through Python."""
+    problem = Problem(cell, 1, 1, hidden, hidden)
+    peers = {
+        "torch cell": "torch_layers:cell",
+        "torch layer": "torch_layers:layer",
+        "JAX": "jax_scan:scan",
+        "ONNX Runtime": "onnx_nodes:node",
+    }
+    return case("step", problem, peers, {})
+
+
+def all_cases() -> list[Case]:
+    """The table."""
+    modes, cells, middle = (True, False), ("lstm", "gru", "elman"), SIZES[1:5]
+    found = [equal(cell, size, train=train) for train in modes for cell in cells for size in SIZES]
+    found += [ragged(cell, size, train=train) for train in modes for cell in cells for size in middle]
+    found += [ragged(cell, middle[1], train=True, packed=True) for cell in cells]
+    found += [resets(cell, size, train=train) for train in modes for cell in cells for size in (middle[1], middle[2])]
+    found += [step(cell, hidden) for cell in ("lstm", "gru") for hidden in (32, 64, 128, 256, 512)]
+    return found
+
+
+def chosen(words: str, *, quick: bool) -> list[Case]:
+    """The cases whose name holds one of the ``words`` (a, b, …) as a word of its own; all where there are none.
+
+    ``quick`` leaves out hidden sizes above 128.
+
+    Raises:
+        ValueError: no case fits a word.
+    """
+    cases = [one for one in all_cases() if not quick or one.problem.H <= 128]
+    wanted = [word.strip() for word in words.split(",") if word.strip()]
+    for word in wanted:
+        if not any(fits(one, word) for one in cases):
+            known = sorted({part for one in cases for part in one.name.split() if part.isalpha()})
+            raise ValueError(f"no case fits '{word}'; words are {', '.join(known)}, or several as in 'lstm train'")
+    return [one for one in cases if not wanted or any(fits(one, word) for word in wanted)]
+
+
+def fits(one: Case, words: str) -> bool:
+    """Whether all words stand in the case's name."""
+    return set(words.split()) <= set(one.name.replace(",", "").split())
