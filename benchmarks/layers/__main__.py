@@ -78,10 +78,10 @@ def keep(case: Case, record: dict[str, Any], where: dict[str, Any], command: str
     part.replace(KEPT)
 
 
-def run(cases: list[Case], pace: Pace, command: str) -> list[str]:
+def run(cases: list[Case], pace: Pace, threads: int, command: str) -> list[str]:
     """Measure; gives the cases in which we were wrong or had no answer."""
     parity.require()
-    where = machine(pin())
+    where = machine(pin(threads))
     bad = []
     with tempfile.TemporaryDirectory() as folder:
         for at, case in enumerate(cases):
@@ -100,6 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.layers", description=__doc__)
     parser.add_argument("--cases", default="", help="words of cases, such as 'lstm train,step'; none: all")
     parser.add_argument("--quick", action="store_true", help="up to 128 hidden units, three short rounds")
+    parser.add_argument("--threads", type=int, default=2, help="cores, and threads of every library; 2")
     parser.add_argument("--list", action="store_true", help="only name the cases")
     parser.add_argument("--page", action="store_true", help="only write the page from what was kept")
     given = parser.parse_args(arguments)
@@ -113,7 +114,7 @@ def main(arguments: list[str] | None = None) -> None:
     bad = []
     if not given.page:
         command = shlex.join(["python", "-m", "benchmarks.layers", *(sys.argv[1:] if arguments is None else arguments)])
-        bad = run(cases, QUICK if given.quick else FULL, command)
+        bad = run(cases, QUICK if given.quick else FULL, given.threads, command)
     page.write(json.loads(KEPT.read_text(encoding="utf-8")))
     if bad:
         raise SystemExit(f"no right answer of ours in {', '.join(bad)}")

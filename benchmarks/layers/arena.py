@@ -35,7 +35,7 @@ class Pace(NamedTuple):
 FULL, QUICK = Pace(7, 0.4), Pace(3, 0.1)
 
 
-def pin(cores: int = 2) -> list[int]:
+def pin(cores: int) -> list[int]:
     """This process and all that it starts on the first ``cores`` cores, as many threads in every library."""
     chosen = sorted(os.sched_getaffinity(0))[:cores]
     os.sched_setaffinity(0, chosen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from benchmarks.layers.equations import EQUATIONS
 from benchmarks.layers.problem import Problem
 
 SIZES = (
@@ -82,6 +83,18 @@ def resets(cell: str, size: tuple[int, int, int, int], *, train: bool) -> Case:
     return case("resets", problem, peers, {"no resets": ("ours:layer", replace(problem, resets=0.0))})
 
 
+def variant(cell: str, size: tuple[int, int, int, int], *, train: bool) -> Case:
+    """A cell that is a plain one changed, beside that one of ours and an eager loop of its own."""
+    problem = Problem(cell, *size, train=train)
+    peers = {"eager loop": "loops:eager_loop", "torch.compile": "loops:compiled", "JAX": "jax_scan:scan"}
+    if cell == "lstm_projected":
+        peers["torch"] = "torch_layers:layer"
+    if not train and cell in {"lstm_peephole", "gru_before"}:
+        peers["ONNX Runtime"] = "onnx_nodes:node"
+    plain = replace(problem, cell=EQUATIONS[cell].plain)
+    return case("variant", problem, peers, {"plain cell": ("ours:layer", plain)})
+
+
 def step(cell: str, hidden: int) -> Case:
     """One step of one sequence, through Python."""
     problem = Problem(cell, 1, 1, hidden, hidden)
@@ -101,6 +114,8 @@ def all_cases() -> list[Case]:
     found += [ragged(cell, size, train=train) for train in modes for cell in cells for size in middle]
     found += [ragged(cell, middle[1], train=True, packed=True) for cell in cells]
     found += [resets(cell, size, train=train) for train in modes for cell in cells for size in (middle[1], middle[2])]
+    variants = [cell for cell, equation in EQUATIONS.items() if equation.plain]
+    found += [variant(cell, size, train=train) for train in modes for cell in variants for size in SIZES[2:4]]
     found += [step(cell, hidden) for cell in ("lstm", "gru") for hidden in (32, 64, 128, 256, 512)]
     return found
 

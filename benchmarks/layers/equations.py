@@ -13,36 +13,48 @@ State = tuple[Any, ...]
 
 
 class Ops(NamedTuple):
-    """What an array library calls the functions that an equation needs: ``linear(x, w, b)`` is ``x w^T + b``."""
+    """What an array library calls the functions that an equation needs.
+
+    ``linear(x, w, b)`` is ``x w^T + b``; ``norm(x, gain, bias)`` normalises the last axis, with 1e-5 in the variance.
+    """
 
     linear: Callable[..., Any]
     sigmoid: Callable[[Any], Any]
     tanh: Callable[[Any], Any]
+    norm: Callable[..., Any]
+    concat: Callable[[list[Any]], Any]
+
+
+Shapes = dict[str, tuple[int, ...]]
 
 
 class Equation(NamedTuple):
-    """A cell: the parts of its state, first the one it puts out; its weights; its equation in two parts.
+    """A cell: its class in ``ostinato.nn``, the parts of its state (first the one it puts out), weights, equation.
 
-    ``layer`` names the class in ``ostinato.nn`` (and in ``torch.nn``, where it has it).
+    ``options`` are the layer's arguments for hidden size ``H``; ``plain`` is the cell it is a variant of; ``output`` is
+    the width of what it puts out, where that is not ``H``.
     """
 
     layer: str
     states: tuple[str, ...]
-    weights: Callable[[int, int], dict[str, tuple[int, ...]]]
+    weights: Callable[[int, int], Shapes]
     project: Callable[[Ops, W, Any], Any]
     step: Callable[[Ops, W, Any, State], State]
+    plain: str = ""
+    options: Callable[[int], dict[str, Any]] = lambda _: {}
+    output: Callable[[int], int] = lambda hidden: hidden
+
+    def widths(self, H: int) -> dict[str, int]:
+        """Of each part of the state."""
+        return {part: H if at else self.output(H) for at, part in enumerate(self.states)}
 
 
-def gated(gates: int) -> Callable[[int, int], dict[str, tuple[int, ...]]]:
-    """The weights of torch.nn's layers, with ``gates`` blocks."""
+def gated(gates: int, more: Callable[[int], Shapes] = lambda _: {}) -> Callable[[int, int], Shapes]:
+    """The weights of torch.nn's layers, with ``gates`` blocks, and what a variant has beside them."""
 
-    def shapes(I: int, H: int) -> dict[str, tuple[int, ...]]:  # noqa: E741
-        return {
-            "weight_ih": (gates * H, I),
-            "weight_hh": (gates * H, H),
-            "bias_ih": (gates * H,),
-            "bias_hh": (gates * H,),
-        }
+    def shapes(I: int, H: int) -> Shapes:  # noqa: E741
+        found: Shapes = {"weight_ih": (gates * H, I), "weight_hh": (gates * H, H)}
+        return found | dict.fromkeys(("bias_ih", "bias_hh"), (gates * H,)) | more(H)
 
     return shapes
 
@@ -80,9 +92,120 @@ def elman(ops: Ops, w: W, projected: Any, state: State) -> State:
     return (ops.tanh(projected + ops.linear(state[0], w["weight_hh"], w["bias_hh"])),)
 
 
+def gru_before(ops: Ops, w: W, projected: Any, state: State) -> State:
+    """A GRU whose reset gate scales the state before the product (Cho et al. 2014, version 3)."""
+    (h,) = state
+    H = h.shape[-1]
+    given, matrix, bias = blocks(projected, 3), w["weight_hh"], w["bias_hh"]
+    own = blocks(ops.linear(h, matrix[: 2 * H], bias[: 2 * H]), 2)
+    r, z = ops.sigmoid(given[0] + own[0]), ops.sigmoid(given[1] + own[1])
+    n = ops.tanh(given[2] + ops.linear(r * h, matrix[2 * H :], bias[2 * H :]))
+    return (n + z * (h - n),)
+
+
+def peephole(ops: Ops, w: W, projected: Any, state: State) -> State:
+    """Gates that see the cell state, o the new one (Gers et al. 2002)."""
+    h, c = state
+    i, f, g, o = blocks(projected + ops.linear(h, w["weight_hh"], w["bias_hh"]), 4)
+    new = ops.sigmoid(f + w["weight_cf"] * c) * c + ops.sigmoid(i + w["weight_ci"] * c) * ops.tanh(g)
+    return ops.sigmoid(o + w["weight_co"] * new) * ops.tanh(new), new
+
+
+def coupled(ops: Ops, w: W, projected: Any, state: State) -> State:
+    """Gate order i, g, o; ``f = 1 - i`` (CIFG, Greff et al. 2017)."""
+    h, c = state
+    i, g, o = blocks(projected + ops.linear(h, w["weight_hh"], w["bias_hh"]), 3)
+    c = c + ops.sigmoid(i) * (ops.tanh(g) - c)
+    return ops.sigmoid(o) * ops.tanh(c), c
+
+
+def projected_lstm(ops: Ops, w: W, projected: Any, state: State) -> State:
+    """``h' = W_hr (o tanh c')`` (Sak et al. 2014)."""
+    h, c = lstm(ops, w, projected, state)
+    return ops.linear(h, w["weight_hr"], None), c
+
+
+def norm_project(ops: Ops, w: W, x: Any) -> Any:
+    """``LN(W_ih x) + b_ih``."""
+    return ops.norm(ops.linear(x, w["weight_ih"], None), w["weight_norm_ih"], w["bias_ih"])
+
+
+def norm_lstm(ops: Ops, w: W, projected: Any, state: State) -> State:
+    """Both products normalised, and the cell state that is put out (Ba et al. 2016, equations 20 to 22)."""
+    h, c = state
+    own = ops.norm(ops.linear(h, w["weight_hh"], None), w["weight_norm_hh"], w["bias_hh"])
+    i, f, g, o = blocks(projected + own, 4)
+    c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+    return ops.sigmoid(o) * ops.tanh(ops.norm(c, w["weight_norm_c"], w["bias_norm_c"])), c
+
+
+def norm_apart(ops: Ops, a: Any, gain: Any, bias: Any) -> Any:
+    """The two gates of a GRU normalised together, its candidate by itself."""
+    at = 2 * (a.shape[-1] // 3)
+    gates = ops.norm(a[..., :at], gain[:at], bias[:at])
+    return ops.concat([gates, ops.norm(a[..., at:], gain[at:], bias[at:])])
+
+
+def norm_gru_project(ops: Ops, w: W, x: Any) -> Any:
+    """The input's part of every gate, normalised."""
+    return norm_apart(ops, ops.linear(x, w["weight_ih"], None), w["weight_norm_ih"], w["bias_ih"])
+
+
+def norm_gru(ops: Ops, w: W, projected: Any, state: State) -> State:
+    """A GRU with both products normalised (Ba et al. 2016, skip-thought)."""
+    (h,) = state
+    own = blocks(norm_apart(ops, ops.linear(h, w["weight_hh"], None), w["weight_norm_hh"], w["bias_hh"]), 3)
+    given = blocks(projected, 3)
+    r, z = ops.sigmoid(given[0] + own[0]), ops.sigmoid(given[1] + own[1])
+    n = ops.tanh(given[2] + r * own[2])
+    return (n + z * (h - n),)
+
+
+def norms(gates: int) -> Callable[[int], Shapes]:
+    """The gains of both products."""
+    return lambda H: dict.fromkeys(("weight_norm_ih", "weight_norm_hh"), (gates * H,))
+
+
+def projected_weights(I: int, H: int) -> Shapes:  # noqa: E741
+    """Those of an LSTM that puts out half as many numbers as it has cells."""
+    P = H // 2
+    biases = dict.fromkeys(("bias_ih", "bias_hh"), (4 * H,))
+    return {"weight_ih": (4 * H, I), "weight_hh": (4 * H, P), **biases, "weight_hr": (P, H)}
+
+
+HC = ("h", "c")
 EQUATIONS: dict[str, Equation] = {
-    "lstm": Equation("LSTM", ("h", "c"), gated(4), project, lstm),
+    "lstm": Equation("LSTM", HC, gated(4), project, lstm),
     "gru": Equation("GRU", ("h",), gated(3), project, gru),
     "elman": Equation("RNN", ("h",), gated(1), project, elman),
+    "lstm_projected": Equation(
+        "LSTM",
+        HC,
+        projected_weights,
+        project,
+        projected_lstm,
+        "lstm",
+        lambda hidden: {"proj_size": hidden // 2},
+        lambda hidden: hidden // 2,
+    ),
+    "lstm_peephole": Equation(
+        "PeepholeLSTM",
+        HC,
+        gated(4, lambda H: dict.fromkeys(("weight_ci", "weight_cf", "weight_co"), (H,))),
+        project,
+        peephole,
+        "lstm",
+    ),
+    "lstm_coupled": Equation("CoupledLSTM", HC, gated(3), project, coupled, "lstm"),
+    "lstm_norm": Equation(
+        "LayerNormLSTM",
+        HC,
+        gated(4, lambda H: norms(4)(H) | dict.fromkeys(("weight_norm_c", "bias_norm_c"), (H,))),
+        norm_project,
+        norm_lstm,
+        "lstm",
+    ),
+    "gru_before": Equation("GRU", ("h",), gated(3), project, gru_before, "gru", lambda _: {"reset_after": False}),
+    "gru_norm": Equation("LayerNormGRU", ("h",), gated(3, norms(3)), norm_gru_project, norm_gru, "gru"),
 }
 """Every cell that can be measured, by the name it has in the cases."""

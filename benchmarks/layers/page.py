@@ -21,6 +21,7 @@ GROUPS = {
     "equal": "Equal lengths",
     "ragged": "Unequal lengths (0.1 to 1.0 T)",
     "resets": "Resets at 3 % of the steps",
+    "variant": "Variants of the cells",
     "step": "One step of one sequence, through Python",
 }
 

@@ -11,7 +11,13 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from benchmarks.layers.measured import Measured
 from ostinato.plots.style import COLOURS, INK, MARKERS, dress, in_style, legend, plain, to_svg
 
-SHOWN = {"equal": "equal lengths", "ragged": "unequal lengths", "resets": "resets", "step": "one step"}
+SHOWN = {
+    "equal": "equal lengths",
+    "ragged": "unequal lengths",
+    "resets": "resets",
+    "variant": "equal lengths",
+    "step": "one step",
+}
 MODES = {True: "forward + backward", False: "inference"}
 
 

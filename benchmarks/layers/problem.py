@@ -60,15 +60,18 @@ class Problem:
         return 2.0 * self.rows * sum(a * b for a, b in (s for s in shapes if len(s) == 2)) * (3 if self.train else 1)
 
     def numbers(self) -> Arrays:
-        """Weights as torch.nn draws them, inputs, states that are not zero, and gradients of every result."""
+        """Weights as torch.nn draws them, gains around 1, inputs, states that are not 0, gradients of every result."""
         draw = np.random.default_rng(0)
         equation, bound = EQUATIONS[self.cell], self.H**-0.5
         found = {name: draw.uniform(-bound, bound, shape) for name, shape in equation.weights(self.I, self.H).items()}
+        for name in found:
+            if name.startswith("weight_norm"):
+                found[name] += 1
         found["x"] = draw.normal(size=(self.T, self.B, self.I))
-        found["dy"] = draw.normal(size=(self.T, self.B, self.H))
-        for part in equation.states:
-            found[f"{part}0"] = 0.5 * draw.normal(size=(self.B, self.H))
-            found[f"d{part}"] = draw.normal(size=(self.B, self.H))
+        found["dy"] = draw.normal(size=(self.T, self.B, equation.output(self.H)))
+        for part, width in equation.widths(self.H).items():
+            found[f"{part}0"] = 0.5 * draw.normal(size=(self.B, width))
+            found[f"d{part}"] = draw.normal(size=(self.B, width))
         arrays = {name: value.astype(np.float32) for name, value in found.items()}
         if self.resets:
             arrays["reset"] = draw.random((self.T, self.B)) < self.resets

@@ -14,7 +14,13 @@ from torch import Tensor
 from benchmarks.layers.equations import EQUATIONS, Ops
 from benchmarks.layers.problem import Arrays, Problem
 
-OPS = Ops(torch.nn.functional.linear, torch.sigmoid, torch.tanh)
+OPS = Ops(
+    torch.nn.functional.linear,
+    torch.sigmoid,
+    torch.tanh,
+    lambda x, gain, bias: torch.nn.functional.layer_norm(x, x.shape[-1:], gain, bias),
+    lambda parts: torch.cat(parts, -1),
+)
 
 
 @dataclass

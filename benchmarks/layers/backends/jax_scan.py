@@ -14,7 +14,19 @@ from benchmarks.layers.backends.common import Arm, leaves
 from benchmarks.layers.equations import EQUATIONS, Ops
 from benchmarks.layers.problem import Arrays, Problem
 
-OPS = Ops(lambda x, w, b: x @ w.T + b, jax.nn.sigmoid, jnp.tanh)
+
+def _linear(x: Any, w: Any, b: Any) -> Any:
+    """``x w^T + b``."""
+    return x @ w.T if b is None else x @ w.T + b
+
+
+def _norm(x: Any, gain: Any, bias: Any) -> Any:
+    """Layer normalisation."""
+    centred = x - x.mean(-1, keepdims=True)
+    return gain * centred * jax.lax.rsqrt((centred * centred).mean(-1, keepdims=True) + 1e-5) + bias
+
+
+OPS = Ops(_linear, jax.nn.sigmoid, jnp.tanh, _norm, lambda parts: jnp.concatenate(parts, -1))
 UNROLLS = (1, 4)
 """Steps a turn of the loop that are tried; the faster serves."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,11 @@ from benchmarks.layers.backends.common import Arm
 from benchmarks.layers.equations import EQUATIONS
 from benchmarks.layers.problem import Arrays, Problem
 
-ORDERS = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "elman": (0,)}
+LSTM, GRU = (0, 3, 1, 2), (1, 0, 2)
+ORDERS = {"lstm": LSTM, "lstm_peephole": LSTM, "gru": GRU, "gru_before": GRU, "elman": (0,)}
 """ONNX's gates (i, o, f, c and z, r, h) among ours (i, f, g, o and r, z, n)."""
+NODES = {"lstm_peephole": "LSTM", "gru_before": "GRU"}
+"""The operators of the cells whose layers are called otherwise."""
 OPSET = 22
 
 
@@ -21,7 +25,7 @@ def node(problem: Problem) -> Arm:
     """The node in a session of its own, results bound to buffers that stay."""
     numbers = problem.numbers()
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = 2, 1
+    options.intra_op_num_threads, options.inter_op_num_threads = int(os.environ["OMP_NUM_THREADS"]), 1
     model = _model(problem, numbers)
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     names = ["y", *EQUATIONS[problem.cell].states]
@@ -59,8 +63,12 @@ def _model(problem: Problem, numbers: Arrays) -> Any:
     biases = np.concatenate([turned("bias_ih"), turned("bias_hh")], 1)
     weights = {"W": turned("weight_ih"), "R": turned("weight_hh"), "bias": biases}
     names = ["x", *weights, "lengths" if problem.ragged else "", *(f"{part}0" for part in equation.states)]
+    if problem.cell == "lstm_peephole":
+        weights["P"] = np.concatenate([numbers[name] for name in ("weight_ci", "weight_co", "weight_cf")])[None]
+        names.append("P")
     exact = {"linear_before_reset": 1} if problem.cell == "gru" else {}
-    made = helper.make_node(equation.layer, names, list(_shapes(problem)), hidden_size=problem.H, **exact)
+    kind = NODES.get(problem.cell, equation.layer)
+    made = helper.make_node(kind, names, list(_shapes(problem)), hidden_size=problem.H, **exact)
     inputs = {"x": [problem.T, problem.B, problem.I]}
     inputs |= {f"{part}0": [1, problem.B, problem.H] for part in equation.states}
     values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()]

@@ -14,16 +14,17 @@ from benchmarks.layers.equations import EQUATIONS
 from benchmarks.layers.problem import Problem
 
 
-def built(problem: Problem, package: Any, suffix: str = "_l0", **options: Any) -> tuple[Any, dict[str, Tensor]]:
+def built(problem: Problem, package: Any) -> tuple[Any, dict[str, Tensor]]:
     """A layer with the problem's weights, and the problem's tensors, its parameters among them."""
-    given = tensors(problem)
-    layer = getattr(package, EQUATIONS[problem.cell].layer)(problem.I, problem.H, **options)
+    given, equation = tensors(problem), EQUATIONS[problem.cell]
+    names = equation.weights(problem.I, problem.H)
+    layer = getattr(package, equation.layer)(problem.I, problem.H, **equation.options(problem.H))
     with torch.no_grad():
-        for name in EQUATIONS[problem.cell].weights(problem.I, problem.H):
-            parameter = getattr(layer, f"{name}{suffix}")
+        for name in names:
+            parameter = getattr(layer, f"{name}_l0")
             parameter.copy_(given[name])
             given[name] = parameter.requires_grad_(problem.train)
-    if len(dict(layer.named_parameters())) != len(EQUATIONS[problem.cell].weights(problem.I, problem.H)):
+    if len(dict(layer.named_parameters())) != len(names):
         raise ValueError(f"{layer} has parameters that the equation of {problem.cell} lacks")
     return layer, given
 
