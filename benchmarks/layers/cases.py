@@ -44,9 +44,15 @@ class Case:
         return f"{self.group} {self.problem.text()}"
 
 
-def case(group: str, problem: Problem, peers: dict[str, str], others: dict[str, tuple[str, Problem]]) -> Case:
+def case(
+    group: str,
+    problem: Problem,
+    peers: dict[str, str],
+    others: dict[str, tuple[str, Problem]],
+    ours: str = "ours:layer",
+) -> Case:
     """Ours, the peers on the same problem, and further arms on problems of their own."""
-    arms = [Arm(OURS, "ours:layer", problem)]
+    arms = [Arm(OURS, ours, problem)]
     arms += [Arm(label, backend, problem) for label, backend in peers.items()]
     arms += [Arm(label, backend, given) for label, (backend, given) in others.items()]
     return Case(group, problem, tuple(arms), tuple(peers))
@@ -58,7 +64,7 @@ def equal(cell: str, size: tuple[int, int, int, int], *, train: bool) -> Case:
     peers = {"torch": "torch_layers:layer", "torch.compile": "loops:compiled", "JAX": "jax_scan:scan"}
     if not train:
         peers["ONNX Runtime"] = "onnx_nodes:node"
-        if cell != "lstm" and problem.T <= 100:
+        if cell != "lstm" and problem.T <= 100 and problem.H <= 128:  # beyond, a loop's own cost hardly counts
             peers["torch.compile, unrolled"] = "torch_layers:unrolled"
     return case("equal", problem, peers, {"product": ("machine:product", problem)})
 
@@ -86,7 +92,7 @@ def resets(cell: str, size: tuple[int, int, int, int], *, train: bool) -> Case:
 def variant(cell: str, size: tuple[int, int, int, int], *, train: bool) -> Case:
     """A cell that is a plain one changed, beside that one of ours and an eager loop of its own."""
     problem = Problem(cell, *size, train=train)
-    peers = {"eager loop": "loops:eager_loop", "torch.compile": "loops:compiled", "JAX": "jax_scan:scan"}
+    peers = {"eager loop": "loops:eager_loop", "JAX": "jax_scan:scan"}
     if cell == "lstm_projected":
         peers["torch"] = "torch_layers:layer"
     if not train and cell in {"lstm_peephole", "gru_before"}:
@@ -95,8 +101,20 @@ def variant(cell: str, size: tuple[int, int, int, int], *, train: bool) -> Case:
     return case("variant", problem, peers, {"plain cell": ("ours:layer", plain)})
 
 
+def linear(cell: str, size: tuple[int, int, int, int], *, train: bool) -> Case:
+    """A linear recurrence, beside its published forms and what the machine can do."""
+    problem = Problem(cell, *size, train=train)
+    peers = {"torch loop": "scans:looped"}
+    if cell in {"min_gru", "min_lstm"}:
+        peers["torch logarithms"] = "scans:in_logarithms"
+    if cell != "lru":  # the scan would multiply by C at every step
+        peers["JAX"] = "jax_scan:scan"
+    probes = {"product": ("machine:product", problem), "bandwidth": ("machine:bandwidth", problem)}
+    return case("linear", problem, peers, probes)
+
+
 def step(cell: str, hidden: int) -> Case:
-    """One step of one sequence, through Python."""
+    """One step of one sequence, through Python: a stream of ours, and the layer called for one step."""
     problem = Problem(cell, 1, 1, hidden, hidden)
     peers = {
         "torch cell": "torch_layers:cell",
@@ -104,7 +122,8 @@ def step(cell: str, hidden: int) -> Case:
         "JAX": "jax_scan:scan",
         "ONNX Runtime": "onnx_nodes:node",
     }
-    return case("step", problem, peers, {})
+    others = {f"{OURS}, {dtype}": ("ours:stream", replace(problem, dtype=dtype)) for dtype in ("bfloat16", "int8")}
+    return case("step", problem, peers, others | {f"{OURS}, layer": ("ours:layer", problem)}, "ours:stream")
 
 
 def all_cases() -> list[Case]:
@@ -116,6 +135,9 @@ def all_cases() -> list[Case]:
     found += [resets(cell, size, train=train) for train in modes for cell in cells for size in (middle[1], middle[2])]
     variants = [cell for cell, equation in EQUATIONS.items() if equation.plain]
     found += [variant(cell, size, train=train) for train in modes for cell in variants for size in SIZES[2:4]]
+    scanned = [cell for cell, equation in EQUATIONS.items() if equation.linear]
+    long = (1000, 8, 256, 256)
+    found += [linear(cell, size, train=train) for train in modes for cell in scanned for size in (*SIZES[2:4], long)]
     found += [step(cell, hidden) for cell in ("lstm", "gru") for hidden in (32, 64, 128, 256, 512)]
     return found
 

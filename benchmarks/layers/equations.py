@@ -15,7 +15,8 @@ State = tuple[Any, ...]
 class Ops(NamedTuple):
     """What an array library calls the functions that an equation needs.
 
-    ``linear(x, w, b)`` is ``x w^T + b``; ``norm(x, gain, bias)`` normalises the last axis, with 1e-5 in the variance.
+    ``linear(x, w, b)`` is ``x w^T + b``; ``norm(x, gain, bias)`` normalises the last axis, with 1e-5 in the variance;
+    ``concat`` joins along the last axis; ``lib`` is the library itself, for what all of them call alike.
     """
 
     linear: Callable[..., Any]
@@ -23,6 +24,7 @@ class Ops(NamedTuple):
     tanh: Callable[[Any], Any]
     norm: Callable[..., Any]
     concat: Callable[[list[Any]], Any]
+    lib: Any
 
 
 Shapes = dict[str, tuple[int, ...]]
@@ -31,8 +33,8 @@ Shapes = dict[str, tuple[int, ...]]
 class Equation(NamedTuple):
     """A cell: its class in ``ostinato.nn``, the parts of its state (first the one it puts out), weights, equation.
 
-    ``options`` are the layer's arguments for hidden size ``H``; ``plain`` is the cell it is a variant of; ``output`` is
-    the width of what it puts out, where that is not ``H``.
+    ``options`` are the layer's arguments for hidden size ``H``; ``plain`` is the cell it is a variant of; ``linear``
+    says that the recurrence is element by element; ``widths``: of the parts of the state, where they are not ``H``.
     """
 
     layer: str
@@ -42,11 +44,12 @@ class Equation(NamedTuple):
     step: Callable[[Ops, W, Any, State], State]
     plain: str = ""
     options: Callable[[int], dict[str, Any]] = lambda _: {}
-    output: Callable[[int], int] = lambda hidden: hidden
+    linear: bool = False
+    widths: Callable[[int], tuple[int, ...]] = lambda _: ()
 
-    def widths(self, H: int) -> dict[str, int]:
-        """Of each part of the state."""
-        return {part: H if at else self.output(H) for at, part in enumerate(self.states)}
+    def sizes(self, H: int) -> dict[str, int]:
+        """The width of each part of the state."""
+        return dict(zip(self.states, self.widths(H) or (H,) * len(self.states), strict=True))
 
 
 def gated(gates: int, more: Callable[[int], Shapes] = lambda _: {}) -> Callable[[int, int], Shapes]:
@@ -173,6 +176,94 @@ def projected_weights(I: int, H: int) -> Shapes:  # noqa: E741
     return {"weight_ih": (4 * H, I), "weight_hh": (4 * H, P), **biases, "weight_hr": (P, H)}
 
 
+def reads_input(rows: int, biased: int, more: Callable[[int], Shapes] = lambda _: {}) -> Callable[[int, int], Shapes]:
+    """Weights of gates that read the input alone: ``rows`` times ``H``, of which ``biased`` have a bias."""
+    return lambda I, H: {"weight_ih": (rows * H, I), "bias_ih": (biased * H,)} | more(H)  # noqa: E741
+
+
+def vectors(*names: str) -> Callable[[int], Shapes]:
+    """A number a unit, by these names."""
+    return lambda H: {f"weight_{name}": (H,) for name in names}
+
+
+def partly_biased(ops: Ops, w: W, x: Any) -> Any:
+    """``W_ih x``, with a bias for the first rows only."""
+    products, bias = ops.linear(x, w["weight_ih"], None), w["bias_ih"]
+    at = bias.shape[0]
+    return ops.concat([products[..., :at] + bias, products[..., at:]])
+
+
+def positive(ops: Ops, a: Any) -> Any:
+    """``a + 0.5`` where ``a ≥ 0``, else ``σ(a)``."""
+    return ops.lib.where(a >= 0, a + 0.5, ops.sigmoid(a))
+
+
+def softplus(ops: Ops, a: Any) -> Any:
+    """``log(1 + exp(a))``."""
+    return ops.lib.logaddexp(a, ops.lib.zeros_like(a))
+
+
+def min_gru(ops: Ops, w: W, projected: Any, state: State) -> State:  # noqa: ARG001
+    """Gate order z, n; z writes (Feng et al. 2024, appendix B)."""
+    z, n = blocks(projected, 2)
+    z = ops.sigmoid(z)
+    return ((1 - z) * state[0] + z * positive(ops, n),)
+
+
+def min_lstm(ops: Ops, w: W, projected: Any, state: State) -> State:  # noqa: ARG001
+    """Gate order i, f, g; both gates divided by their sum (Feng et al. 2024, appendix B)."""
+    i, f, g = blocks(projected, 3)
+    i, f = ops.sigmoid(i), ops.sigmoid(f)
+    return (f / (f + i) * state[0] + i / (f + i) * positive(ops, g),)
+
+
+def qrnn(ops: Ops, w: W, projected: Any, state: State) -> State:  # noqa: ARG001
+    """Gate order z, f, o over this input and the last, fo-pooling (Bradbury et al. 2017)."""
+    _, c, before = state
+    now, ahead = blocks(projected, 2)
+    z, f, o = blocks(now + before, 3)
+    f = ops.sigmoid(f)
+    c = f * c + (1 - f) * ops.tanh(z)
+    return ops.sigmoid(o) * c, c, ahead
+
+
+def sru_project(ops: Ops, w: W, x: Any) -> Any:
+    """The products, and the input itself."""
+    return ops.concat([partly_biased(ops, w, x), x])
+
+
+def sru(ops: Ops, w: W, projected: Any, state: State) -> State:
+    """Gate order f, r, w; the input goes by, times √3 (Lei et al. 2018)."""
+    _, c = state
+    f, r, new, x = blocks(projected, 4)
+    f, r = ops.sigmoid(f + w["weight_vf"] * c), ops.sigmoid(r + w["weight_vr"] * c)
+    c = f * c + (1 - f) * new
+    return r * c + (1 - r) * 3**0.5 * x, c
+
+
+def rg_lru_project(ops: Ops, w: W, x: Any) -> Any:
+    """Both gates, and the input itself."""
+    return ops.concat([project(ops, w, x), x])
+
+
+def rg_lru(ops: Ops, w: W, projected: Any, state: State) -> State:
+    """Gate order r, i; ``log a = -8 softplus(Λ) r`` (De et al. 2024, equations 1 to 4)."""
+    r, i, x = blocks(projected, 3)
+    log_a = -8 * softplus(ops, w["weight_lambda"]) * ops.sigmoid(r)
+    scale = ops.lib.sqrt(-ops.lib.expm1(2 * log_a))
+    return (ops.lib.exp(log_a) * state[0] + scale * ops.sigmoid(i) * x,)
+
+
+def lru(ops: Ops, w: W, projected: Any, state: State) -> State:
+    """A complex diagonal, real parts before imaginary ones (Orvieto et al. 2023)."""
+    d, re_in, im_in = blocks(projected, 3)
+    re, im = blocks(state[1], 2)
+    size, angle, scale = ops.lib.exp(-ops.lib.exp(w["weight_nu"])), ops.lib.exp(w["weight_theta"]), w["weight_gamma"]
+    a, b, scale = size * ops.lib.cos(angle), size * ops.lib.sin(angle), ops.lib.exp(scale)
+    c = ops.concat([a * re - b * im + scale * re_in, a * im + b * re + scale * im_in])
+    return ops.linear(c, w["weight_hr"], None) + d, c
+
+
 HC = ("h", "c")
 EQUATIONS: dict[str, Equation] = {
     "lstm": Equation("LSTM", HC, gated(4), project, lstm),
@@ -186,7 +277,7 @@ EQUATIONS: dict[str, Equation] = {
         projected_lstm,
         "lstm",
         lambda hidden: {"proj_size": hidden // 2},
-        lambda hidden: hidden // 2,
+        widths=lambda hidden: (hidden // 2, hidden),
     ),
     "lstm_peephole": Equation(
         "PeepholeLSTM",
@@ -207,5 +298,21 @@ EQUATIONS: dict[str, Equation] = {
     ),
     "gru_before": Equation("GRU", ("h",), gated(3), project, gru_before, "gru", lambda _: {"reset_after": False}),
     "gru_norm": Equation("LayerNormGRU", ("h",), gated(3, norms(3)), norm_gru_project, norm_gru, "gru"),
+    "min_gru": Equation("MinGRU", ("h",), reads_input(2, 2), project, min_gru, linear=True),
+    "min_lstm": Equation("MinLSTM", ("h",), reads_input(3, 3), project, min_lstm, linear=True),
+    "qrnn": Equation(
+        "QRNN", ("h", "c", "ahead"), reads_input(6, 3), partly_biased, qrnn, linear=True, widths=lambda H: (H, H, 3 * H)
+    ),
+    "sru": Equation("SRU", HC, reads_input(3, 2, vectors("vf", "vr")), sru_project, sru, linear=True),
+    "rg_lru": Equation("RGLRU", ("h",), reads_input(2, 2, vectors("lambda")), rg_lru_project, rg_lru, linear=True),
+    "lru": Equation(
+        "LRU",
+        HC,
+        reads_input(3, 1, lambda H: {"weight_hr": (H, 2 * H)} | vectors("nu", "theta", "gamma")(H)),
+        partly_biased,
+        lru,
+        linear=True,
+        widths=lambda H: (H, 2 * H),
+    ),
 }
 """Every cell that can be measured, by the name it has in the cases."""

@@ -64,6 +64,15 @@ class Measured:
         rounds = zip(self.arms["product"]["rounds"], self.arms[OURS]["rounds"], strict=True)
         return spread([self.problem.flops / ours / (rate / probe) for probe, ours in rounds]).median
 
+    def floor(self) -> float | None:
+        """Ours, as a multiple of the products at the machine's rate and the traffic at its memory's bandwidth."""
+        if not all(map(self.timed, ("product", "bandwidth", OURS))):
+            return None
+        work = {"product": self.problem.flops, "bandwidth": self.problem.traffic}
+        probes = [(work[label] / self.arms[label]["facts"]["work"], self.arms[label]["rounds"]) for label in work]
+        least = [sum(share * rounds[at] for share, rounds in probes) for at in range(len(probes[0][1]))]
+        return ratios(least, self.arms[OURS]["rounds"]).median
+
     def saved(self, label: str = OURS) -> float | None:
         """What a forward keeps for its backward, in floats of ``H`` a real step."""
         if not self.timed(label) or "saved" not in self.arms[label]["facts"]:

@@ -14,7 +14,7 @@ from benchmarks.layers.targets import TARGETS, Target
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs"
-PROBES = {"product"}
+PROBES = {"product", "bandwidth"}
 """Arms that measure the machine."""
 MODES = {"train": "forward + backward", "infer": "inference"}
 GROUPS = {
@@ -22,6 +22,7 @@ GROUPS = {
     "ragged": "Unequal lengths (0.1 to 1.0 T)",
     "resets": "Resets at 3 % of the steps",
     "variant": "Variants of the cells",
+    "linear": "Linear recurrences",
     "step": "One step of one sequence, through Python",
 }
 
@@ -134,6 +135,10 @@ def columns(cases: list[Measured]) -> dict[str, Any]:
         share = case.share()
         return None if share is None else f"{share:.0%}"
 
+    def floor(case: Measured) -> str | None:
+        times = case.floor()
+        return None if times is None else f"{times:.2f}×"
+
     def step(case: Measured) -> str | None:
         ratio = case.per_step("equal lengths") if case.timed("equal lengths") else None
         return None if ratio is None else f"{ratio:.2f}"
@@ -148,6 +153,7 @@ def columns(cases: list[Measured]) -> dict[str, Any]:
 
     every = {
         "share of the product rate": percent,
+        "over the machine's floor": floor,
         "a real step, of an equal one": step,
         "kept a step": kept,
         "peak MiB, ours / best peer": peak,
@@ -203,6 +209,8 @@ def errors(cases: Iterable[Measured]) -> str:
 
 def served(facts: dict[str, Any], case: Measured) -> str:
     """The line of ``ostinato.explain`` that is about this case, without its reason."""
+    if "\n" not in str(facts.get("engine", "")):
+        return str(facts.get("engine", ""))
     kind = "resets" if case.problem.resets else "unequal lengths" if case.problem.ragged else "equal lengths"
     for line in str(facts.get("engine", "")).splitlines():
         if line.startswith(kind):

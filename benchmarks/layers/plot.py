@@ -16,6 +16,7 @@ SHOWN = {
     "ragged": "unequal lengths",
     "resets": "resets",
     "variant": "equal lengths",
+    "linear": "equal lengths",
     "step": "one step",
 }
 MODES = {True: "forward + backward", False: "inference"}

@@ -59,6 +59,12 @@ class Problem:
         shapes = EQUATIONS[self.cell].weights(self.I, self.H).values()
         return 2.0 * self.rows * sum(a * b for a, b in (s for s in shapes if len(s) == 2)) * (3 if self.train else 1)
 
+    @property
+    def traffic(self) -> float:
+        """Bytes that a recurrence must move beside its products: what they give, its outputs, and twice that back."""
+        gates = EQUATIONS[self.cell].weights(self.I, self.H)["weight_ih"][0]
+        return 4.0 * self.rows * (gates + self.H) * (3 if self.train else 1)
+
     def numbers(self) -> Arrays:
         """Weights as torch.nn draws them, gains around 1, inputs, states that are not 0, gradients of every result."""
         draw = np.random.default_rng(0)
@@ -68,8 +74,8 @@ class Problem:
             if name.startswith("weight_norm"):
                 found[name] += 1
         found["x"] = draw.normal(size=(self.T, self.B, self.I))
-        found["dy"] = draw.normal(size=(self.T, self.B, equation.output(self.H)))
-        for part, width in equation.widths(self.H).items():
+        found["dy"] = draw.normal(size=(self.T, self.B, equation.sizes(self.H)["h"]))
+        for part, width in equation.sizes(self.H).items():
             found[f"{part}0"] = 0.5 * draw.normal(size=(self.B, width))
             found[f"d{part}"] = draw.normal(size=(self.B, width))
         arrays = {name: value.astype(np.float32) for name, value in found.items()}

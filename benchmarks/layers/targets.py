@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from benchmarks.layers.cases import OURS
 from benchmarks.layers.measured import Measured
 
 Value = Callable[[Measured], float | None]
@@ -45,7 +46,7 @@ class Target:
         """None where nothing was measured that it is about."""
         found = []
         for case in cases:
-            if ("train" if case.problem.train else "infer") == self.mode and self.where(case):
+            if ("train" if case.problem.train else "infer") == self.mode and self.where(case) and case.timed(OURS):
                 value = self.value(case)
                 if value is not None:
                     found.append((value, case.name))
@@ -70,14 +71,20 @@ def step(low: int, high: int) -> Callable[[Measured], bool]:
     return lambda case: case.group == "step" and case.problem.cell == "lstm" and low <= case.problem.H <= high
 
 
-def over(label: str) -> Value:
+def over(label: str, ours: str = OURS) -> Value:
     """How many times as long the other takes."""
 
     def value(case: Measured) -> float | None:
-        times = case.over(label)
+        times = case.over(label, ours)
         return None if times is None else times.median
 
     return value
+
+
+def over_torch(case: Measured) -> float | None:
+    """Over the fastest of torch's forms."""
+    found = [times.median for label in case.peers if label.startswith("torch") and (times := case.over(label))]
+    return min(found, default=None)
 
 
 def lead(case: Measured) -> float | None:
@@ -111,6 +118,7 @@ def heavy(case: Measured) -> bool:
     return case.group == "equal" and case.problem.H >= 256 and case.problem.B >= 32
 
 
+RUNTIME = "ONNX Runtime"
 TARGETS = (
     Target("LSTM, equal lengths, B = 1, H = 32, best peer", "train", equal("lstm", tiny), lead, 3),
     Target("LSTM, equal lengths, H = 64, best peer", "train", equal("lstm", lambda c: c.problem.H == 64), lead, 1.7),
@@ -142,12 +150,22 @@ TARGETS = (
             ),
         )
     ),
+    *(
+        target
+        for mode in ("train", "infer")
+        for target in (
+            Target("linear recurrences, torch's fastest published form", mode, group("linear"), over_torch, 3),
+            Target("linear recurrences, the machine's floor", mode, group("linear"), Measured.floor, 1.5, most=True),
+        )
+    ),
     Target("share of the machine's own product rate, H ≥ 256, B ≥ 32", "train", heavy, Measured.share, 0.65, "%"),
     Target("share of the machine's own product rate, H ≥ 256, B ≥ 32", "infer", heavy, Measured.share, 0.75, "%"),
     Target(
         "one step of an LSTM, H = 32", "infer", step(32, 32), lambda case: 1e6 * case.seconds().median, 2, "us", True
     ),
-    Target("one step of an LSTM, H ≤ 128, ONNX Runtime", "infer", step(1, 128), over("ONNX Runtime"), 4),
-    Target("one step of an LSTM, H > 128, ONNX Runtime", "infer", step(129, 512), over("ONNX Runtime"), 1.3),
+    Target("one step of an LSTM, H ≤ 128, ONNX Runtime", "infer", step(1, 128), over(RUNTIME), 4),
+    Target("one step of an LSTM, H > 128, ONNX Runtime", "infer", step(129, 512), over(RUNTIME), 1.3),
+    Target("the same in bfloat16, H = 512", "infer", step(512, 512), over(RUNTIME, f"{OURS}, bfloat16"), 2.5),
+    Target("the same in int8, H = 512", "infer", step(512, 512), over(RUNTIME, f"{OURS}, int8"), 4),
     Target("kept for backward, LSTM, floats a step", "train", equal("lstm"), Measured.saved, 6, "H", True),
 )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.layers import oracle, worker
-from benchmarks.layers.backends import common, loops, ours, torch_layers
+from benchmarks.layers.backends import common, loops, ours, scans, torch_layers
 from benchmarks.layers.equations import EQUATIONS
 from benchmarks.layers.problem import Problem
 from torch import Tensor
@@ -72,7 +72,7 @@ def test_our_layers_meet_it(cell: str, train: bool) -> None:
     forms: list[dict[str, Any]] = [{}, {"ragged": True}, {"resets": 0.3}, {"ragged": True, "packed": True}]
     for form in forms:
         problem = Problem(cell, **SMALL, train=train, **form)
-        assert meets(problem, ours.layer)
+        assert meets(replace(problem, I=problem.H) if equation.linear else problem, ours.layer)
 
 
 @pytest.mark.parametrize("train", [True, False])
@@ -84,6 +84,22 @@ def test_torch_meets_it(cell: str, train: bool) -> None:
     assert meets(replace(problem, ragged=True, packed=True), torch_layers.packed)
     assert meets(replace(problem, T=1, B=1, train=False), torch_layers.cell)
     assert meets(replace(problem, ragged=True, resets=0.3), loops.eager_loop)
+
+
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize(
+    ("cell", "form"),
+    [(cell, scans.looped) for cell in scans.LOOPS] + [(cell, scans.in_logarithms) for cell in scans.LOGARITHMS],
+)
+def test_published_scans_meet_it(cell: str, form: Callable[[Problem], common.Arm], train: bool) -> None:
+    assert meets(Problem(cell, T=9, B=5, I=6, H=6, train=train), form)
+
+
+def test_streams_meet_it() -> None:
+    if not hasattr(ostinato.nn.LSTM, "stream"):
+        pytest.skip("layers have no stream")
+    for dtype in ("float32", "bfloat16", "int8"):
+        assert meets(Problem("lstm", 1, 1, 16, 16, dtype=dtype), ours.stream)
 
 
 def meets(problem: Problem, make: Callable[[Problem], common.Arm]) -> bool:

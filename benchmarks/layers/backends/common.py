@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ OPS = Ops(
     torch.tanh,
     lambda x, gain, bias: torch.nn.functional.layer_norm(x, x.shape[-1:], gain, bias),
     lambda parts: torch.cat(parts, -1),
+    torch,
 )
 
 
@@ -56,7 +57,7 @@ def training_answers(problem: Problem, given: dict[str, Tensor], forward: Callab
     found = dict(zip(names, outputs, strict=True))
     wanted = leaves(problem)
     if given[wanted[0]].requires_grad:
-        grads = torch.autograd.grad(outputs, [given[name] for name in wanted], [given[f"d{name}"] for name in names])
+        grads = gradients(outputs, [given[name] for name in wanted], [given[f"d{name}"] for name in names])
         found |= {f"grad {name}": grad for name, grad in zip(wanted, grads, strict=True)}
     return {
         name: np.asarray(value.detach().to(torch.promote_types(value.dtype, torch.float32)))
@@ -72,11 +73,19 @@ def torch_arm(problem: Problem, given: dict[str, Tensor], forward: Callable[[], 
     grads = [given[f"d{name}"] for name in ("y", *EQUATIONS[problem.cell].states)]
 
     def call() -> Any:
-        return torch.autograd.grad(forward(), wanted, grads)
+        return gradients(forward(), wanted, grads)
 
     arm = Arm(call, lambda: training_answers(problem, given, forward))
     arm.facts["saved"] = saved_bytes(forward, wanted)
     return arm
+
+
+def gradients(outputs: Sequence[Tensor], wanted: list[Tensor], grads: list[Tensor]) -> tuple[Tensor, ...]:
+    """Of all that is wanted; 0 where nothing depends on it, as on a state that is only put out."""
+    used = [(output, grad) for output, grad in zip(outputs, grads, strict=True) if output.requires_grad]
+    return torch.autograd.grad(
+        [output for output, _ in used], wanted, [grad for _, grad in used], allow_unused=True, materialize_grads=True
+    )
 
 
 def saved_bytes(forward: Callable[[], Any], free: list[Tensor]) -> int:

@@ -26,7 +26,7 @@ def _norm(x: Any, gain: Any, bias: Any) -> Any:
     return gain * centred * jax.lax.rsqrt((centred * centred).mean(-1, keepdims=True) + 1e-5) + bias
 
 
-OPS = Ops(_linear, jax.nn.sigmoid, jnp.tanh, _norm, lambda parts: jnp.concatenate(parts, -1))
+OPS = Ops(_linear, jax.nn.sigmoid, jnp.tanh, _norm, lambda parts: jnp.concatenate(parts, -1), jnp)
 UNROLLS = (1, 4)
 """Steps a turn of the loop that are tried; the faster serves."""
 

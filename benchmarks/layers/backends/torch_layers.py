@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from benchmarks.layers.backends.common import Arm, busiest, tensors, torch_arm
+from benchmarks.layers.backends.common import Arm, busiest, gradients, tensors, torch_arm
 from benchmarks.layers.equations import EQUATIONS
 from benchmarks.layers.problem import Problem
 
@@ -82,7 +82,7 @@ def packed_call(problem: Problem, given: dict[str, Tensor], module: Any, rows: A
 
     def call() -> Any:
         output, state = module(rows, begin(problem, given))
-        return torch.autograd.grad(flat(output.data, state), wanted, grads)
+        return gradients(flat(output.data, state), wanted, grads)
 
     return call
 
