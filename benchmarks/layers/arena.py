@@ -50,7 +50,9 @@ class Process:
     def __init__(self, backend: str, problem: Problem, wanted: str) -> None:
         spawn = multiprocessing.get_context("spawn")
         self.pipe, theirs = spawn.Pipe()
-        self.process = spawn.Process(target=serve, args=(theirs, backend, problem, wanted), daemon=True)
+        self.process = spawn.Process(
+            target=serve, name=f"{backend}, {problem.text()}", args=(theirs, backend, problem, wanted), daemon=True
+        )
         self.process.start()
         theirs.close()
 
@@ -65,9 +67,16 @@ class Process:
         return {"failed": f"not ready after {patience:.0f} s"}
 
     def turn(self, seconds: float) -> list[float]:
-        """Measure."""
+        """Measure.
+
+        Raises:
+            RuntimeError: the arm, which was right when it was checked, died or fell silent.
+        """
         self.pipe.send(seconds)
-        return list(self.answer())
+        said = self.answer()
+        if isinstance(said, dict):
+            raise RuntimeError(f"{self.process.name}: {said['failed']}")
+        return list(said)
 
     def close(self) -> dict[str, Any]:
         """Let it go; gives its last words."""
@@ -98,7 +107,7 @@ def compete(case: Case, folder: Path, pace: Pace) -> dict[str, Any]:
             "seconds": spread([one for times in chosen for one in times])._asdict(),
             "rounds": [statistics.median(times) for times in chosen],
         }
-    return {"arms": record, "foreign": foreign, "kept": kept}
+    return {"arms": record, "foreign": foreign, "kept": kept, "pace": list(pace)}
 
 
 @contextmanager
@@ -123,7 +132,7 @@ def arms_of(case: Case, folder: Path, record: dict[str, Any]) -> Iterator[dict[s
 
 def expected(problem: Problem, folder: Path) -> Path:
     """The file of the oracle's answers, made once for all arms and modes."""
-    same = replace(problem, train=True, packed=False, dtype="float32")
+    same = replace(problem, train=True, packed=False)
     path = folder / f"{same.text().replace(' ', '_').replace(',', '')}.npz"
     if not path.exists():
         context = multiprocessing.get_context("spawn")

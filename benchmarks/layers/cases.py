@@ -101,6 +101,13 @@ def variant(cell: str, size: tuple[int, int, int, int], *, train: bool) -> Case:
     return case("variant", problem, peers, {"plain cell": ("ours:layer", plain)})
 
 
+def halved(cell: str, size: tuple[int, int, int, int], *, train: bool) -> Case:
+    """Weights and inputs in bfloat16, beside ours in float32."""
+    problem = Problem(cell, *size, train=train, dtype="bfloat16")
+    full = replace(problem, dtype="float32")
+    return case("half", problem, {"torch": "torch_layers:layer"}, {"float32": ("ours:layer", full)})
+
+
 def linear(cell: str, size: tuple[int, int, int, int], *, train: bool) -> Case:
     """A linear recurrence, beside its published forms and what the machine can do."""
     problem = Problem(cell, *size, train=train)
@@ -135,6 +142,7 @@ def all_cases() -> list[Case]:
     found += [resets(cell, size, train=train) for train in modes for cell in cells for size in (middle[1], middle[2])]
     variants = [cell for cell, equation in EQUATIONS.items() if equation.plain]
     found += [variant(cell, size, train=train) for train in modes for cell in variants for size in SIZES[2:4]]
+    found += [halved(cell, size, train=train) for train in modes for cell in cells for size in SIZES[3:5]]
     scanned = [cell for cell, equation in EQUATIONS.items() if equation.linear]
     long = (1000, 8, 256, 256)
     found += [linear(cell, size, train=train) for train in modes for cell in scanned for size in (*SIZES[2:4], long)]

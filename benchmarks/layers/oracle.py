@@ -11,7 +11,7 @@ from benchmarks.layers.problem import Arrays, Problem
 BOUNDS = {
     # dtype: bound on max |a - b| / max |b| of each result and gradient, and where it comes from
     "float32": 5e-5,  # eps 6e-8; up to 1,000 steps, and gradients are sums over up to 6,400 rows
-    "bfloat16": 2e-2,  # eps 4e-3, of weights and inputs
+    "bfloat16": 5e-2,  # eps 4e-3; PyTorch's GRU adds up its weight gradients in it, off by 2.6e-2 at 100 steps
     "int8": 3e-2,  # weights in 127 steps a row, inputs and states too
 }
 """A gate in the wrong place, a bias forgotten or a step too many is off by 0.1 and more."""

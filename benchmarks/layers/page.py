@@ -22,6 +22,7 @@ GROUPS = {
     "ragged": "Unequal lengths (0.1 to 1.0 T)",
     "resets": "Resets at 3 % of the steps",
     "variant": "Variants of the cells",
+    "half": "bfloat16",
     "linear": "Linear recurrences",
     "step": "One step of one sequence, through Python",
 }

@@ -16,6 +16,7 @@ SHOWN = {
     "ragged": "unequal lengths",
     "resets": "resets",
     "variant": "equal lengths",
+    "half": "bfloat16",
     "linear": "equal lengths",
     "step": "one step",
 }

@@ -26,7 +26,7 @@ class Problem:
         ragged: lengths spread evenly from 0.1 to 1.0 ``T``; otherwise all are ``T``.
         resets: share of steps at which an episode begins.
         packed: sequences go in and come out packed; otherwise padded.
-        dtype: what weights and inputs are kept in.
+        dtype: what weights and inputs are kept in; the numbers are such that ``bfloat16`` holds them exactly.
     """
 
     cell: str
@@ -79,6 +79,8 @@ class Problem:
             found[f"{part}0"] = 0.5 * draw.normal(size=(self.B, width))
             found[f"d{part}"] = draw.normal(size=(self.B, width))
         arrays = {name: value.astype(np.float32) for name, value in found.items()}
+        if self.dtype == "bfloat16":
+            arrays = {name: in_bfloat16(value) for name, value in arrays.items()}
         if self.resets:
             arrays["reset"] = draw.random((self.T, self.B)) < self.resets
         if self.ragged:
@@ -96,3 +98,9 @@ class Problem:
     def facts(self) -> dict[str, Any]:
         """For the JSON."""
         return asdict(self)
+
+
+def in_bfloat16(a: np.ndarray) -> np.ndarray:
+    """The nearest numbers of 8 bits' precision, ties to even, still as float32."""
+    bits = a.view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).astype(np.uint32).view(np.float32)

@@ -17,7 +17,7 @@ from benchmarks.layers.backends.common import saved_bytes, tensors, torch_arm
 from benchmarks.layers.backends.loops import run_loop
 from benchmarks.layers.cases import Arm, Case, all_cases, chosen
 from benchmarks.layers.measured import Measured
-from benchmarks.layers.problem import Problem
+from benchmarks.layers.problem import Problem, in_bfloat16
 
 BACKENDS = Path(worker.__file__).parent / "backends"
 
@@ -54,6 +54,15 @@ def test_lengths_are_spread() -> None:
     assert problem.rows == problem.lengths.sum() == 1760
     padded = problem.numbers()["dy"][np.arange(100)[:, None] >= problem.lengths]
     assert not padded.any()
+
+
+def test_bfloat16_rounds_to_the_nearest() -> None:
+    numbers = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    numbers[:3] = 1 + 2**-8, 1 + 3 * 2**-8, -1e-30  # ties go to the even neighbour
+    wanted = torch.from_numpy(numbers).bfloat16().float().numpy()
+    np.testing.assert_array_equal(in_bfloat16(numbers), wanted)
+    held = Problem("lstm", 5, 2, 3, 4, dtype="bfloat16").numbers()
+    assert all((torch.from_numpy(a).bfloat16().float().numpy() == a).all() for a in held.values())
 
 
 def test_work_of_a_problem() -> None:

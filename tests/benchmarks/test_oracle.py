@@ -70,6 +70,7 @@ def test_our_layers_meet_it(cell: str, train: bool) -> None:
     if not hasattr(ostinato.nn, equation.layer):
         pytest.skip(f"ostinato.nn has no {equation.layer}")
     forms: list[dict[str, Any]] = [{}, {"ragged": True}, {"resets": 0.3}, {"ragged": True, "packed": True}]
+    forms += [{"dtype": "bfloat16"}] if cell in PLAIN else []
     for form in forms:
         problem = Problem(cell, **SMALL, train=train, **form)
         assert meets(replace(problem, I=problem.H) if equation.linear else problem, ours.layer)
@@ -82,6 +83,7 @@ def test_torch_meets_it(cell: str, train: bool) -> None:
     assert meets(problem, torch_layers.layer)
     assert meets(replace(problem, ragged=True), torch_layers.packed)
     assert meets(replace(problem, ragged=True, packed=True), torch_layers.packed)
+    assert meets(replace(problem, dtype="bfloat16"), torch_layers.layer)
     assert meets(replace(problem, T=1, B=1, train=False), torch_layers.cell)
     assert meets(replace(problem, ragged=True, resets=0.3), loops.eager_loop)
 

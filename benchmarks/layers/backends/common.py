@@ -33,9 +33,10 @@ class Arm:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def tensors(problem: Problem, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
-    """The numbers as tensors; what has a gradient asks for it in training."""
+def tensors(problem: Problem, dtype: torch.dtype | None = None) -> dict[str, Tensor]:
+    """The numbers as tensors of the problem's dtype, or another; what has a gradient asks for it in training."""
     found = {}
+    dtype = dtype or (torch.bfloat16 if problem.dtype == "bfloat16" else torch.float32)
     for name, value in problem.numbers().items():
         tensor = torch.from_numpy(value)
         found[name] = tensor.to(dtype) if tensor.is_floating_point() else tensor

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 import ostinato
 from benchmarks.layers.backends.common import Arm, torch_arm
 from benchmarks.layers.backends.torch_layers import begin, built, flat, packed
@@ -23,7 +25,7 @@ def layer(problem: Problem) -> Arm:
 
 def stream(problem: Problem) -> Arm:
     """The layer a step at a time, on numpy; its weights kept in the problem's dtype."""
-    module, given = built(problem, ostinato.nn)
+    module, given = built(problem, ostinato.nn, torch.float32)
     names = EQUATIONS[problem.cell].states
     running = module.stream(problem.B, weights=problem.dtype)
     running.load(begin(problem, given))

@@ -14,11 +14,13 @@ from benchmarks.layers.equations import EQUATIONS
 from benchmarks.layers.problem import Problem
 
 
-def built(problem: Problem, package: Any) -> tuple[Any, dict[str, Tensor]]:
+def built(problem: Problem, package: Any, dtype: torch.dtype | None = None) -> tuple[Any, dict[str, Tensor]]:
     """A layer with the problem's weights, and the problem's tensors, its parameters among them."""
-    given, equation = tensors(problem), EQUATIONS[problem.cell]
+    given, equation = tensors(problem, dtype), EQUATIONS[problem.cell]
     names = equation.weights(problem.I, problem.H)
-    layer = getattr(package, equation.layer)(problem.I, problem.H, **equation.options(problem.H))
+    layer = getattr(package, equation.layer)(
+        problem.I, problem.H, dtype=given["x"].dtype, **equation.options(problem.H)
+    )
     with torch.no_grad():
         for name in names:
             parameter = getattr(layer, f"{name}_l0")
