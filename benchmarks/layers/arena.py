@@ -74,7 +74,7 @@ class Process:
         """
         self.pipe.send(seconds)
         said = self.answer()
-        if isinstance(said, dict):
+        if "failed" in said:
             raise RuntimeError(f"{self.process.name}: {said['failed']}")
         return list(said)
 

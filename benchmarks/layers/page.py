@@ -44,7 +44,7 @@ def text(kept: dict[str, Any], cases: list[Measured]) -> str:
             found = [case for case in cases if case.group == name and mode == mode_of(case)]
             if found:
                 parts.append(f"## {title}, {words}\n\n{table(found)}")
-    return "\n\n".join([*parts, losses(cases), errors(cases)]) + "\n"
+    return "\n\n".join([*parts, misses(cases), losses(cases), errors(cases)]) + "\n"
 
 
 def mode_of(case: Measured) -> str:
@@ -80,12 +80,31 @@ def goals(cases: list[Measured]) -> str:
         if reached is None:
             lines.append(f"| {target.what} | {MODES[target.mode]} | {wanted} | – | not measured |")
             continue
-        verdict = (
-            "reached" if reached.met == reached.of else f"**missed** in {reached.of - reached.met} of {reached.of}"
+        of, missed, (worst, where) = len(reached.values), len(reached.missed), reached.values[0]
+        verdict = f"**missed** in {missed} of {of}" if missed else "reached"
+        lines.append(
+            f"| {target.what} | {MODES[target.mode]} | {wanted} | {amount(worst, target)} ({where}) | {verdict} |"
         )
-        found = f"{amount(reached.worst, target)} ({reached.where})"
-        lines.append(f"| {target.what} | {MODES[target.mode]} | {wanted} | {found} | {verdict} |")
     return "\n".join(lines)
+
+
+def misses(cases: list[Measured]) -> str:
+    """Every case that missed a target, with what the machine's products alone would take of its time."""
+    shares = {case.name: case.share() for case in cases}
+    lines = ["## Misses\n"]
+    for target in TARGETS:
+        reached = target.reached(cases)
+        if reached is None or not reached.missed:
+            continue
+        found = []
+        for value, name in reached.missed:
+            share = shares[name]
+            found.append(f"{name}: {amount(value, target)}" + (f", {share:.0%} products" if share else ""))
+        sign = "≤" if target.most else "≥"
+        lines.append(
+            f"- {target.what}, {MODES[target.mode]}, {sign} {amount(target.bound, target)}. {'; '.join(found)}"
+        )
+    return "\n".join(lines if len(lines) > 1 else [*lines, "None."])
 
 
 def amount(value: float, target: Target) -> str:

@@ -65,6 +65,7 @@ def test_a_target_that_is_missed_and_a_loss() -> None:
     bad = record("equal", LSTM, ("torch",), ostinato=arm(LSTM, 0.002), torch=arm(LSTM, 0.001))
     text = written(good=good, bad=bad)
     assert row(text, "| LSTM, equal lengths, H = 64").endswith("| 0.50× (bad) | **missed** in 1 of 2 |")
+    assert "≥ 1.70×. bad: 0.50×" in row(text, "- LSTM, equal lengths, H = 64")
     assert "- bad: torch takes 0.50 of our time" in text
     assert "**0.50× [0.50, 0.50]**" in text
     assert "good: torch takes" not in text
