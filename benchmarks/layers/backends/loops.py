@@ -63,7 +63,7 @@ def eager_loop(problem: Problem) -> Arm:
 def compiled(problem: Problem) -> Arm:
     """torch.compile at its best: in inference the whole sequence in one graph, in training one graph for each step.
 
-    A ``scan`` in training gave wrong gradients of the recurrent weights of an LSTM (PyTorch 2.13).
+    A ``scan`` in training gives wrong gradients of the recurrent weights (PyTorch 2.13).
     """
     given = tensors(problem)
     if problem.train:
