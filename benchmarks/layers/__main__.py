@@ -58,10 +58,17 @@ def commit() -> str:
     return told.stdout.strip() or "unknown"
 
 
+def kept() -> dict[str, Any]:
+    """All records."""
+    if not KEPT.exists():
+        return {"machine": {}, "cases": {}}
+    return dict(json.loads(KEPT.read_text(encoding="utf-8")))
+
+
 def keep(case: Case, record: dict[str, Any], where: dict[str, Any], command: str) -> None:
     """Put the record among those of other cases, whole or not at all; another machine's are dropped."""
-    found: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
-    if found.get("machine") != where:
+    found = kept()
+    if found["machine"] != where:
         found = {"machine": where, "cases": {}}
     record |= {
         "group": case.group,
@@ -100,6 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.layers", description=__doc__)
     parser.add_argument("--cases", default="", help="words of cases, such as 'lstm train,step'; none: all")
     parser.add_argument("--quick", action="store_true", help="up to 128 hidden units, three short rounds")
+    parser.add_argument("--missing", action="store_true", help="only cases that have no result yet")
     parser.add_argument("--threads", type=int, default=2, help="cores, and threads of every library; 2")
     parser.add_argument("--list", action="store_true", help="only name the cases")
     parser.add_argument("--page", action="store_true", help="only write the page from what was kept")
@@ -108,6 +116,8 @@ def main(arguments: list[str] | None = None) -> None:
         cases = chosen(given.cases, quick=given.quick)
     except ValueError as error:
         parser.error(str(error))
+    if given.missing:
+        cases = [case for case in cases if case.name not in kept()["cases"]]
     if given.list:
         print("\n".join(case.name for case in cases))
         return
@@ -115,7 +125,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not given.page:
         command = shlex.join(["python", "-m", "benchmarks.layers", *(sys.argv[1:] if arguments is None else arguments)])
         bad = run(cases, QUICK if given.quick else FULL, given.threads, command)
-    page.write(json.loads(KEPT.read_text(encoding="utf-8")))
+    page.write(kept())
     if bad:
         raise SystemExit(f"no right answer of ours in {', '.join(bad)}")
 

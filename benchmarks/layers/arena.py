@@ -7,7 +7,7 @@ import os
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ class Pace(NamedTuple):
     seconds: float
 
 
-FULL, QUICK = Pace(7, 0.4), Pace(3, 0.1)
+FULL, QUICK = Pace(7, 0.3), Pace(3, 0.1)
 
 
 def pin(cores: int) -> list[int]:
@@ -65,6 +65,12 @@ class Process:
             self.process.join()
             return {"failed": f"the process ended with {self.process.exitcode}"}
         return {"failed": f"not ready after {patience:.0f} s"}
+
+    def build(self) -> dict[str, Any]:
+        """What it says when it is built, or why it is not."""
+        with suppress(BrokenPipeError):  # it has ended, and what it said last is read
+            self.pipe.send("build")
+        return dict(self.answer())
 
     def turn(self, seconds: float) -> list[float]:
         """Measure.
@@ -112,18 +118,17 @@ def compete(case: Case, folder: Path, pace: Pace) -> dict[str, Any]:
 
 @contextmanager
 def arms_of(case: Case, folder: Path, record: dict[str, Any]) -> Iterator[dict[str, Process]]:
-    """The processes of the arms that are right and warm; one is built after the other."""
+    """The processes of the arms that are right and warm: all load their libraries, then each is built in turn."""
     processes: dict[str, Process] = {}
     try:
         for arm in case.arms:
             wanted = "" if arm.backend.startswith("machine") else str(expected(arm.problem, folder))
-            process = Process(arm.backend, arm.problem, wanted)
-            said = process.answer()
+            processes[arm.label] = Process(arm.backend, arm.problem, wanted)
+        for arm in case.arms:
+            said = processes[arm.label].build()
             record[arm.label] = said | {"backend": arm.backend, "problem": arm.problem.facts()}
             if "wrong" in said or "failed" in said:
-                process.process.kill()
-            else:
-                processes[arm.label] = process
+                processes.pop(arm.label).process.kill()
         yield processes
     finally:
         for process in processes.values():

@@ -9,9 +9,10 @@ import numpy as np
 from benchmarks.layers.problem import Arrays, Problem
 
 BOUNDS = {
-    # dtype: bound on max |a - b| / max |b| of each result and gradient, and where it comes from
+    # dtype, or form: bound on max |a - b| / max |b| of each result and gradient, and where it comes from
     "float32": 5e-5,  # eps 6e-8; up to 1,000 steps, and gradients are sums over up to 6,400 rows
     "bfloat16": 5e-2,  # eps 4e-3; PyTorch's GRU adds up its weight gradients in it, off by 2.6e-2 at 100 steps
+    "logarithms": 2e-2,  # a scan of float32 logarithms that grow with time: a right form that loses digits
     "int8": 3e-2,  # weights in 127 steps a row, inputs and states too
 }
 """A gate in the wrong place, a bias forgotten or a step too many is off by 0.1 and more."""
@@ -49,16 +50,16 @@ def errors(found: Arrays, wanted: Arrays) -> dict[str, float]:
     return worst
 
 
-def check(found: Arrays, wanted: Arrays, dtype: str) -> dict[str, float]:
+def check(found: Arrays, wanted: Arrays, bound: str) -> dict[str, float]:
     """The errors of an arm.
 
     Raises:
-        WrongAnswer: one is beyond the bound of the dtype.
+        WrongAnswer: one is beyond that row of the table.
     """
     off = errors(found, wanted)
     name = max(off, key=off.__getitem__)
-    if off[name] > BOUNDS[dtype]:
-        raise WrongAnswer(f"{name} is off by {off[name]:.2g}, allowed {BOUNDS[dtype]:.0e}")
+    if off[name] > BOUNDS[bound]:
+        raise WrongAnswer(f"{name} is off by {off[name]:.2g}, allowed {BOUNDS[bound]:.0e}")
     return off
 
 

@@ -20,7 +20,7 @@ BLOCK = 2e-4
 
 
 def serve(pipe: Any, backend: str, problem: Problem, wanted: str) -> None:
-    """Build, check, say so; then a list of seconds a call for each duration received, until None."""
+    """Load the library, wait; build, check, say so; a list of seconds a call for each duration received, until None."""
     try:
         ready(pipe, backend, problem, wanted)
     except oracle.WrongAnswer as wrong:
@@ -39,11 +39,13 @@ def ready(pipe: Any, backend: str, problem: Problem, wanted: str) -> None:
         if not problem.train:
             scope.enter_context(torch.inference_mode())
         make = getattr(importlib.import_module(f"benchmarks.layers.backends.{module}"), maker)
+        pipe.recv()
         start, resting = time.perf_counter(), memory("VmRSS")
         arm = make(problem)
         errors = {}
         if wanted:
-            errors = oracle.check(arm.answers(), oracle.load(Path(wanted), train=problem.train), problem.dtype)
+            right = oracle.load(Path(wanted), train=problem.train)
+            errors = oracle.check(arm.answers(), right, arm.bound or problem.dtype)
         built = time.perf_counter() - start
         gc.collect()
         forget_peak()

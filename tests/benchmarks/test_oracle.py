@@ -110,7 +110,7 @@ def meets(problem: Problem, make: Callable[[Problem], common.Arm]) -> bool:
     wanted = {name: value for name, value in wanted.items() if problem.train or not name.startswith("grad ")}
     with torch.inference_mode(not problem.train):
         arm = make(problem)
-        oracle.check(arm.answers(), wanted, problem.dtype)
+        oracle.check(arm.answers(), wanted, arm.bound or problem.dtype)
         arm.call()
     return True
 
@@ -148,12 +148,12 @@ class Pipe:
     """What a worker says, and what it is told."""
 
     def __init__(self, *told: float | None) -> None:
-        self.told, self.said = list(told), list[Any]()
+        self.told, self.said = ["build", *told], list[Any]()
 
     def send(self, message: Any) -> None:
         self.said.append(message)
 
-    def recv(self) -> float | None:
+    def recv(self) -> Any:
         return self.told.pop(0)
 
 

@@ -26,11 +26,15 @@ OPS = Ops(
 
 @dataclass
 class Arm:
-    """A peer ready to be measured: ``call`` is what is timed, ``answers`` what one call gives, by name."""
+    """A peer ready to be measured: ``call`` is what is timed, ``answers`` what one call gives, by name.
+
+    ``bound`` names its row in the oracle's table, where that is not the dtype.
+    """
 
     call: Callable[[], Any]
     answers: Callable[[], Arrays]
     facts: dict[str, Any] = field(default_factory=dict)
+    bound: str = ""
 
 
 def tensors(problem: Problem, dtype: torch.dtype | None = None) -> dict[str, Tensor]:

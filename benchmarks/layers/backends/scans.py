@@ -30,7 +30,9 @@ def looped(problem: Problem) -> Arm:
 def in_logarithms(problem: Problem) -> Arm:
     """Two cumulative sums."""
     given = tensors(problem)
-    return torch_arm(problem, given, lambda: LOGARITHMS[problem.cell](given))
+    arm = torch_arm(problem, given, lambda: LOGARITHMS[problem.cell](given))
+    arm.bound = "logarithms"
+    return arm
 
 
 def log_positive(a: Tensor) -> Tensor:
