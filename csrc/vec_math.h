@@ -96,12 +96,6 @@ template <class T> inline vec<T> expm1(vec<T> x) {
   return signed_as<T>(result + result, x);
 }
 
-// exp(x) - 1, which keeps its digits near 0, for x as above.
-template <class T> inline vec<T> expm1(vec<T> x) {
-  vec<T> power, part = reduced_expm1<T>(clamp<T>(x, -Format<T>::largest, Format<T>::largest), power);
-  return power * part + (power - T(1));
-}
-
 template <class T> inline vec<T> sqrt(vec<T> x) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(T) == 4) {
