@@ -98,6 +98,11 @@ class Task(ABC):
         del batch_size
         return examples
 
+    def size(self, table: Table, examples: Examples) -> str:
+        """What a part holds: rows, and where these are cut up, what they are cut into: ``8 series (120 windows)``."""
+        del examples
+        return f"{len(table):,}"
+
     def notes(self, table: Table) -> tuple[str, ...]:
         """What a user should know of a table against what was fitted: labels never seen, unknown symbols."""
         del table

@@ -14,29 +14,23 @@ from ostinato.data.features import Features
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.table import Column, Kind, Table
-from ostinato.errors import DataError, ModelFolderError
+from ostinato.errors import DataError
 from ostinato.tasks import metrics
-from ostinato.tasks.base import Outputs, Task, target_array
+from ostinato.tasks.base import Outputs, target_array
 from ostinato.tasks.describe import describe_inputs
-from ostinato.tasks.labels import MISSING, Labels, cross_entropy, label_text, probabilities, without_label
+from ostinato.tasks.labels import MISSING, Labelled, Labels, cross_entropy, label_text, probabilities, without_label
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.targets import with_target
 
 
 @dataclass(frozen=True)
-class Classify(Task):
+class Classify(Labelled):
     """A label a sequence: text, tokens, DNA or series in, ``K`` labels out.
 
     A model gives logits ``(B, K)``; :meth:`outputs` gives ``probabilities (B, K)``. The loss is cross entropy, with
     class weights and label smoothing where they are set. Targets are ``(B,)`` int64, see :mod:`ostinato.tasks.labels`
     for the two that are no label.
     """
-
-    target: str
-    features: Features
-    labels: Labels
-    class_weights: str = "none"
-    label_smoothing: float = 0.0
 
     name: ClassVar[str] = "classify"
     watch: ClassVar[str] = "accuracy"
@@ -129,26 +123,6 @@ class Classify(Task):
         """``3,190 DNA sequences of 60 bases; target 'class', 3 labels: many-to-one classification``."""
         inputs = describe_inputs(table, self.features)
         return f"{inputs}; target '{self.target}', {len(self.labels):,} labels: {self.mapping} classification"
-
-    def to_config(self) -> dict[str, Any]:
-        """Everything fitted, as JSON."""
-        return {
-            "name": self.name,
-            "target": self.target,
-            "features": self.features.to_config(),
-            "labels": self.labels.to_config(),
-            "class_weights": self.class_weights,
-            "label_smoothing": self.label_smoothing,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
-            features, labels = Features.from_config(config["features"]), Labels.from_config(config["labels"])
-            return cls(config["target"], features, labels, config["class_weights"], config["label_smoothing"])
-        except (KeyError, TypeError) as error:
-            raise ModelFolderError(f"the task is damaged: {error}") from error
 
 
 def label_metrics(truth: np.ndarray, chances: np.ndarray) -> dict[str, float]:

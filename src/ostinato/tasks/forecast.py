@@ -189,6 +189,10 @@ class Forecast(Task):
         number, channel, origin = windows_of(series, width, self.horizon, least)
         return WindowExamples(panel, number, channel, origin, self.look_back, self.horizon, self.mask)
 
+    def size(self, table: Table, examples: Examples) -> str:
+        """``8 series (5,592 windows)``."""
+        return f"{len(table):,} series ({len(examples):,} windows)"
+
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
         """Twice the mean pinball loss of the scaled forecast: with the quantile 0.5 alone, the absolute error."""
         assert isinstance(batch.targets, Tensor)

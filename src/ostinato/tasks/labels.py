@@ -12,8 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ostinato.data.features import Features
 from ostinato.data.table import Column, Kind
 from ostinato.errors import DataError, ModelFolderError
+from ostinato.tasks.base import Task
 
 MISSING = -1
 """The target of an example without one: nothing is learned from it and no metric sees it."""
@@ -75,6 +77,45 @@ class Labels:
         if not isinstance(names, list) or not isinstance(counts, list) or not len(names) == len(counts) >= 2:
             raise ModelFolderError("the labels are damaged: they need 'names' and 'counts' of equal length")
         return cls(tuple(names), tuple(counts))
+
+
+@dataclass(frozen=True)
+class Labelled(Task):
+    """A task that answers with labels: what classifier and tagger keep of a training part, and how it is stored.
+
+    Args:
+        target: the column of the labels.
+        features: how the inputs are encoded.
+        labels: what may be answered.
+        class_weights: how much the classes weigh in the loss, see ``TaskSettings``.
+        label_smoothing: see :func:`cross_entropy`.
+    """
+
+    target: str
+    features: Features
+    labels: Labels
+    class_weights: str = "none"
+    label_smoothing: float = 0.0
+
+    def to_config(self) -> dict[str, Any]:
+        """Everything fitted, as JSON."""
+        return {
+            "name": self.name,
+            "target": self.target,
+            "features": self.features.to_config(),
+            "labels": self.labels.to_config(),
+            "class_weights": self.class_weights,
+            "label_smoothing": self.label_smoothing,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
+        try:
+            features, labels = Features.from_config(config["features"]), Labels.from_config(config["labels"])
+            return cls(config["target"], features, labels, config["class_weights"], config["label_smoothing"])
+        except (KeyError, TypeError) as error:
+            raise ModelFolderError(f"the task is damaged: {error}") from error
 
 
 def label_text(column: Column) -> list[str]:

@@ -149,6 +149,10 @@ class Language(Task):
             return examples
         return lanes(examples, max(1, min(batch_size, int(examples.lengths.sum()) // LANE)))
 
+    def size(self, table: Table, examples: Examples) -> str:
+        """``1 (1,003,853 symbols)``."""
+        return f"{len(table):,} ({int(examples.lengths.sum()):,} symbols)"
+
     def notes(self, table: Table) -> tuple[str, ...]:
         """How many symbols the vocabulary does not know."""
         ids = self.vocabulary.encode(_texts(table[self.column])).values
