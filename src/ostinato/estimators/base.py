@@ -33,7 +33,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         hidden: ``H``, hidden size of each direction; None: as the task has it.
         layers: ``L``.
         bidirectional: None: as the task has it.
-        dropout: on the inputs of every layer and of the head; None: as the task has it.
+        dropout: between layers and before the head; None: as the task has it.
         epochs: None: as the task has it.
         batch_size: None: as the task has it.
         learning_rate: None: as the task has it.

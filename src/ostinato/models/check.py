@@ -72,7 +72,7 @@ def _numbers(settings: ModelSettings) -> None:
         value = getattr(settings, key)
         if value < least:
             raise UsageError(f"model.{key} must be at least {least}, not {value}")
-    for key in ("dropout", "symbol_dropout"):
+    for key in ("dropout", "embedding_dropout", "symbol_dropout"):
         value = getattr(settings, key)
         if not 0.0 <= value < 1.0:
             raise UsageError(f"model.{key} is a share from 0 to under 1, not {value}")

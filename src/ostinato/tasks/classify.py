@@ -18,7 +18,7 @@ from ostinato.errors import DataError
 from ostinato.tasks import metrics
 from ostinato.tasks.base import Outputs, target_array
 from ostinato.tasks.describe import describe_inputs
-from ostinato.tasks.labels import MISSING, Labelled, Labels, cross_entropy, label_text, probabilities, without_label
+from ostinato.tasks.labels import MISSING, Labelled, Labels, label_text, probabilities, without_label
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.targets import with_target
 
@@ -65,7 +65,9 @@ class Classify(Labelled):
         except DataError as error:
             raise DataError(str(error), path=table.path) from error
         features = Features.fit(table, data, data.target)
-        return cls(data.target, features, labels, settings.class_weights, settings.label_smoothing)
+        return cls(
+            data.target, features, labels, settings.class_weights, settings.logit_adjustment, settings.label_smoothing
+        )
 
     def examples(self, table: Table) -> SequenceExamples:
         """Inputs, and targets ``(B,)`` where the table has the target column."""
@@ -88,7 +90,7 @@ class Classify(Labelled):
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
         """Cross entropy in nats over the rows that have a known label."""
         assert isinstance(batch.targets, Tensor)
-        return cross_entropy(output, batch.targets, self.labels.weights(self.class_weights), self.label_smoothing)
+        return self.label_loss(output, batch.targets)
 
     def outputs(self, output: Tensor, batch: Batch) -> Outputs:
         """``probabilities (B, K)``."""

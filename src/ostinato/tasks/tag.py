@@ -21,7 +21,7 @@ from ostinato.tasks import metrics
 from ostinato.tasks.base import Outputs, target_array
 from ostinato.tasks.classify import label_metrics
 from ostinato.tasks.describe import describe_inputs
-from ostinato.tasks.labels import MISSING, Labelled, Labels, cross_entropy, probabilities
+from ostinato.tasks.labels import MISSING, Labelled, Labels, probabilities
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.targets import with_target
 
@@ -42,6 +42,7 @@ class Tag(Labelled):
         "data.min_count": 2,
         "model.bidirectional": True,
         "model.dropout": 0.4,
+        "model.embedding_dropout": 0.4,
         "model.symbol_dropout": 0.1,
         "training.epochs": 8,
     }
@@ -73,7 +74,9 @@ class Tag(Labelled):
         except DataError as error:
             raise DataError(str(error), path=table.path) from error
         features = Features.fit(table, data, data.target, settings.features)
-        task = cls(data.target, features, labels, settings.class_weights, settings.label_smoothing)
+        task = cls(
+            data.target, features, labels, settings.class_weights, settings.logit_adjustment, settings.label_smoothing
+        )
         task.examples(table)  # refuses tags that are not aligned with the sequence
         return task
 
@@ -115,8 +118,7 @@ class Tag(Labelled):
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
         """Cross entropy in nats over the steps that have a known label."""
         assert isinstance(batch.targets, Ragged)
-        weights = self.labels.weights(self.class_weights)
-        return cross_entropy(output, batch.targets.values, weights, self.label_smoothing)
+        return self.label_loss(output, batch.targets.values)
 
     def outputs(self, output: Tensor, batch: Batch) -> Outputs:
         """``probabilities (N, K)`` of every step."""
