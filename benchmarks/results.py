@@ -66,7 +66,7 @@ RESULTS = (
         "names_nationality, equal names on one side",
         "accuracy",
         "above n-gram logistic regression",
-        f"{{made}} --target language --set data.test=0.2 {SEEDS}",
+        f"{{made}} --target language --set data.test=0.2 --set task.logit_adjustment=0.3 {SEEDS}",
         names,
     ),
     Result(

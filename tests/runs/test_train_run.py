@@ -307,3 +307,13 @@ def test_paths_are_told_as_typed_and_found_again_from_elsewhere(
     finished = resume(Path(tmp_path.name) / "run", reporter=Stages())
     assert stages[0] == f"reading {Path(tmp_path.name) / 'words.csv'}"
     assert finished.metrics["test"]["model"]
+
+
+def test_the_defaults_of_a_tagger_fit_series_too(tmp_path: Path) -> None:
+    draw = [[(7 * row + 3 * step) % 11 - 5.0 for step in range(3 + row % 4)] for row in range(60)]
+    rows = [{"x": x, "kind": ["up" if value > 0 else "down" for value in x]} for x in draw]
+    path = tmp_path / "signs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = quick(path, tmp_path / "run", training__epochs=20, optimizer__learning_rate=0.03)
+    assert found.metrics["task"] == "tag"
+    assert found.metrics["test"]["model"]["accuracy"] > 0.9

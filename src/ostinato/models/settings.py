@@ -19,10 +19,9 @@ class ModelSettings:
             size; 0: straight in.
         segment: steps read at once: a layer then has ``segment`` times fewer to go through and to remember. Only where
             the answer is one a sequence.
-        dropout: on what a layer reads from the one below it, and on what the head reads; the same units at every step of
-            a sequence.
+        dropout: on what a layer reads from the one below and on what the head reads, the same units at every step.
         embedding_dropout: on the vectors of symbols, the same units at every step; never on raw values.
-        symbol_dropout: share of input symbols replaced by the unknown symbol in training.
+        symbol_dropout: share of symbols replaced by the unknown symbol in training; values are left alone.
         pool: how a sequence's steps become one vector: ``last``, ``mean``, ``max``, ``concat`` (these three side by
             side) or ``attention``.
         init: ``torch`` (uniform), ``orthogonal`` (recurrent weights) or ``chrono`` (gates for a long memory).

@@ -36,7 +36,15 @@ class Classify(Labelled):
     watch: ClassVar[str] = "accuracy"
     higher_is_better: ClassVar[bool] = True
     target_kind: ClassVar[Kind | None] = Kind.CATEGORY
-    defaults: ClassVar[dict[str, Any]] = {"model.bidirectional": True, "model.dropout": 0.3}
+    defaults: ClassVar[dict[str, Any]] = {
+        "model.hidden": 256,
+        "model.bidirectional": True,
+        "model.pool": "concat",
+        "model.dropout": 0.5,
+        "model.embedding_dropout": 0.2,
+        "model.symbol_dropout": 0.05,
+        "training.keep": "last",
+    }
 
     @property
     def mapping(self) -> str:
