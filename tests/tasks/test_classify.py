@@ -83,6 +83,16 @@ def test_logits_adjusted_for_rare_labels_are_in_the_loss():
     assert Classify.from_config(old).logit_adjustment == 0.0
 
 
+def test_rows_with_equal_inputs_are_one_proof():
+    """Rows without a label are not scored, so they are not counted; where all inputs differ every row is its own."""
+    task = fitted()
+    table = table_of(["ab", "b", "ab", "ba", "b", "ab"], ["x", "y", "y", "", "x", "x"], {3})
+    (way,) = task.dependence(task.examples(table))
+    assert way.track.tolist() == [0, 1, 0, 1, 0]
+    assert way.place.tolist() == [0] * 5
+    assert task.dependence(task.examples(table_of(["ab", "b", "ba"], ["x", "y", "y"]))) == ()
+
+
 def test_missing_and_unseen_labels_teach_nothing():
     task = fitted()
     table = table_of(["a", "b", "c"], ["", "new", "x"], {0})

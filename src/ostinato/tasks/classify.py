@@ -17,6 +17,7 @@ from ostinato.data.table import Column, Kind, Table
 from ostinato.errors import DataError
 from ostinato.tasks import metrics
 from ostinato.tasks.base import Outputs, target_array
+from ostinato.tasks.dependence import Dependence, equal_inputs
 from ostinato.tasks.describe import describe_inputs
 from ostinato.tasks.labels import MISSING, Labelled, Labels, label_text, probabilities, without_label
 from ostinato.tasks.settings import TaskSettings
@@ -114,6 +115,10 @@ class Classify(Labelled):
         truth = target_array(examples)
         right: np.ndarray = (truth == outputs["probabilities"].argmax(1))[truth != MISSING]
         return right.astype(np.float64)
+
+    def dependence(self, examples: Examples) -> tuple[Dependence, ...]:
+        """Rows with equal inputs are one proof."""
+        return equal_inputs(examples, target_array(examples) != MISSING)
 
     def frame(self, outputs: Outputs, table: Table) -> pl.DataFrame:
         """``prediction``, ``probability`` (of it), a probability a label, and ``truth`` where the table has it."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
+
+from ostinato.data.examples import Examples, SequenceExamples
 
 
 @dataclass(frozen=True)
@@ -24,3 +27,24 @@ class Dependence:
     def take(self, rows: np.ndarray) -> Dependence:
         """Of the scores ``rows`` (indices or a mask)."""
         return Dependence(self.track[rows], self.place[rows], self.reach)
+
+
+def equal_inputs(examples: Examples, scored: np.ndarray) -> tuple[Dependence, ...]:
+    """Rows with equal inputs get equal answers, so they are one proof: each distinct input is a track of its own.
+
+    Args:
+        examples: the test part.
+        scored: ``(B,)`` which of them have a score.
+
+    Returns:
+        Of the rows that are scored; empty where all of them differ.
+    """
+    if not isinstance(examples, SequenceExamples):
+        return ()
+    numbers: dict[bytes, int] = {}
+    read = [examples.inputs.to_list()] + ([] if examples.static is None else [list(examples.static)])
+    digests = [
+        blake2b(b"".join(part.numpy().tobytes() for part in row), digest_size=16) for row in zip(*read, strict=True)
+    ]
+    track = np.array([numbers.setdefault(digests[row].digest(), len(numbers)) for row in np.flatnonzero(scored)])
+    return (Dependence(track, np.zeros_like(track)),) if len(numbers) < len(track) else ()
