@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__AVX512F__) || defined(__AVX2__)
+#if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
@@ -29,14 +29,16 @@ inline constexpr int vector_bytes = 16, registers = 16;
 #endif
 
 template <class T> struct Bits;
-template <> struct Bits<float> { using type = int32_t; };
-template <> struct Bits<double> { using type = int64_t; };
+template <> struct Bits<float> { using type = int32_t; using natural = uint32_t; };
+template <> struct Bits<double> { using type = int64_t; using natural = uint64_t; };
 
 template <class T> struct Vec {
   typedef T type __attribute__((vector_size(vector_bytes)));
   typedef typename Bits<T>::type bits __attribute__((vector_size(vector_bytes)));
+  typedef typename Bits<T>::natural naturals __attribute__((vector_size(vector_bytes)));
   typedef T unaligned __attribute__((vector_size(vector_bytes), aligned(alignof(T)), may_alias));
   static constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
+  typedef uint32_t words __attribute__((vector_size(lanes * 4)));
 };
 
 template <class T> using vec = typename Vec<T>::type;
@@ -85,6 +87,38 @@ template <class T> inline void store(T* to, vec<T> value, int count) {
   } else {
     std::memcpy(to, &value, sizeof(T) * static_cast<size_t>(count));
   }
+#endif
+}
+
+// The smaller and the greater of each lane and a bound; a NaN stays. Compilers make two instructions of a comparison, and
+// x86 has one, which gives its second operand where either is NaN.
+template <class T> inline vec<T> at_most(vec<T> x, T bound) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) return (vec<T>)_mm512_maskz_min_ps(static_cast<__mmask16>(-1), (__m512)all<T>(bound), (__m512)x);
+  else return (vec<T>)_mm512_maskz_min_pd(static_cast<__mmask8>(-1), (__m512d)all<T>(bound), (__m512d)x);
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) return (vec<T>)_mm256_min_ps((__m256)all<T>(bound), (__m256)x);
+  else return (vec<T>)_mm256_min_pd((__m256d)all<T>(bound), (__m256d)x);
+#elif defined(__x86_64__)
+  if constexpr (sizeof(T) == 4) return (vec<T>)_mm_min_ps((__m128)all<T>(bound), (__m128)x);
+  else return (vec<T>)_mm_min_pd((__m128d)all<T>(bound), (__m128d)x);
+#else
+  return x > bound ? all<T>(bound) : x;
+#endif
+}
+
+template <class T> inline vec<T> at_least(vec<T> x, T bound) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) return (vec<T>)_mm512_maskz_max_ps(static_cast<__mmask16>(-1), (__m512)all<T>(bound), (__m512)x);
+  else return (vec<T>)_mm512_maskz_max_pd(static_cast<__mmask8>(-1), (__m512d)all<T>(bound), (__m512d)x);
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) return (vec<T>)_mm256_max_ps((__m256)all<T>(bound), (__m256)x);
+  else return (vec<T>)_mm256_max_pd((__m256d)all<T>(bound), (__m256d)x);
+#elif defined(__x86_64__)
+  if constexpr (sizeof(T) == 4) return (vec<T>)_mm_max_ps((__m128)all<T>(bound), (__m128)x);
+  else return (vec<T>)_mm_max_pd((__m128d)all<T>(bound), (__m128d)x);
+#else
+  return x < bound ? all<T>(bound) : x;
 #endif
 }
 
