@@ -49,11 +49,12 @@ template <class F> void in_slots(const ScanShare& share, int64_t slot_bytes, F&&
     function(first, min(share.last_slot, first + most));
 }
 
-// function(unit, count) for each vector of the share.
-template <class T, class F> inline void in_vectors(const ScanShare& share, F&& function) {
+// function(unit, count) for each vector of the share's units; a count of a whole vector is a constant.
+template <class T, class F> inline void in_vectors(const ScanShare& share, F function) {
+  const int64_t end = share.last_unit;
   int64_t unit = share.first_unit;
-  for (; unit + lanes<T> <= share.last_unit; unit += lanes<T>) function(unit, Count<lanes<T>>{});
-  if (unit < share.last_unit) function(unit, static_cast<int>(share.last_unit - unit));
+  for (; unit + lanes<T> <= end; unit += lanes<T>) function(unit, Count<lanes<T>>{});
+  if (unit < end) function(unit, static_cast<int>(end - unit));
 }
 
 template <class T, int N> inline vec<T> load(const T* from, Count<N>) { return load(from); }
@@ -67,7 +68,52 @@ template <int N, class T, class Width> inline void store_all(T* to, const vec<T>
   for (int i = 0; i < N; ++i) store(to + i * apart, from[i], width);
 }
 
-// `function(target, source, unit)` over the share's units of each of the S parts of one slot's state.
+// The same past the caches, for what is too much for them: memory need not be read before it is written.
+template <class T, class Width> inline void stream(T* to, vec<T> value, Width width) {
+#if defined(__x86_64__)
+  if constexpr (sizeof(Width) == sizeof(Count<1>)) {
+#if defined(__AVX512F__)
+    return _mm512_stream_ps(reinterpret_cast<float*>(to), (__m512)value);
+#elif defined(__AVX2__)
+    return _mm256_stream_ps(reinterpret_cast<float*>(to), (__m256)value);
+#else
+    return _mm_stream_ps(reinterpret_cast<float*>(to), (__m128)value);
+#endif
+  }
+#endif
+  store(to, value, width);
+}
+template <int N, class T, class Width>
+inline void write_all(T* to, const vec<T>* from, int64_t apart, Width width, bool streams) {
+  for (int i = 0; i < N; ++i) streams ? stream(to + i * apart, from[i], width) : store(to + i * apart, from[i], width);
+}
+
+// Whether to write past the caches: rows of whole vectors, in all more than the caches hold.
+template <class T> inline bool streams(int64_t units, int64_t numbers, const void* to) {
+  const int64_t size = static_cast<int64_t>(sizeof(T));
+  return numbers * size > (16 << 20) && units * size % vector_bytes == 0 &&
+         reinterpret_cast<uintptr_t>(to) % vector_bytes == 0;
+}
+
+// What was written past the caches is there before the member is done.
+inline void settle_streams() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
+template <int N, class T> inline void prefetch(const T* from, int64_t apart) {
+  for (int i = 0; i < N; ++i) __builtin_prefetch(from + i * apart);
+}
+
+// How many rows ahead of the one in work memory is asked for the next: rows lie in the order in which they are read, but
+// what a row does with its numbers takes too many instructions for the processor to see far enough by itself.
+template <class T> inline int64_t rows_ahead(int64_t width, bool backward) {
+  const int64_t rows = blocks(4096, width * static_cast<int64_t>(sizeof(T)));
+  return backward ? -rows : rows;
+}
+
+// The share's units of one slot's state.
 template <class Cell, class T> inline void copy_state(const ScanShare& share, int64_t units, const T* from, T* to) {
   for (int i = 0; i < Cell::S; ++i)
     copy(from + i * units + share.first_unit, to + i * units + share.first_unit, share.last_unit - share.first_unit);
@@ -80,31 +126,39 @@ template <class Cell> void scan_forward(const Scan& f, const Member& member) {
   const ScanShare share(H, lanes<T>, f.rows, member);
   const T *pre = static_cast<const T*>(f.pre), *skip = static_cast<const T*>(f.skip),
           *vectors = static_cast<const T*>(f.vectors), *first = static_cast<const T*>(f.first);
+  const int64_t ahead = rows_ahead<T>(G * H, f.rows.reverse);
   T *states = static_cast<T*>(f.states), *y = static_cast<T*>(f.y), *last = static_cast<T*>(f.last);
+  // Only where there is more to write than to compute: elsewhere the writes hide behind the arithmetic.
+  const bool past = S > 1 && streams<T>(H, f.rows.total * S * H, states);
 
   in_slots(share, (share.last_unit - share.first_unit) * S * static_cast<int64_t>(sizeof(T)), [&](int64_t from,
                                                                                                   int64_t to) {
     for (int64_t j = from; j < to; ++j) copy_state<Cell>(share, H, first + j * S * H, last + j * S * H);
     for (int64_t s = 0; s < f.rows.steps; ++s) {
       const Step step = step_at(f.rows, s);
-      for (int64_t j = from; j < min(to, step.count); ++j) {
-        const int64_t row = step.first + j;
+      for (int64_t i = from, end = min(to, step.count); i < end; ++i) {
+        const int64_t j = f.rows.reverse ? end - 1 - i + from : i, row = step.first + j;
         T* state = last + j * S * H;
         if (f.rows.reset != nullptr && f.rows.reset[row] != 0) copy_state<Cell>(share, H, first + j * S * H, state);
-        in_vectors<T>(share, [&](int64_t u, auto width) {
+        const T *my_pre = pre + row * G * H, *my_skip = skip + row * H;
+        T *my_states = states == nullptr ? nullptr : states + row * S * H, *my_y = y + row * H;
+        in_vectors<T>(share, [=](int64_t u, auto width) {
+          prefetch<G>(my_pre + ahead * G * H + u, H);
+          if constexpr (Cell::skips) prefetch<1>(my_skip + ahead * H + u, H);
           vec<T> gates[G], v[A + 1], x{}, now[S], out{};
-          load_all<G>(gates, pre + row * G * H + u, H, width);
+          load_all<G>(gates, my_pre + u, H, width);
           load_all<A>(v, vectors + u, H, width);
           load_all<S>(now, state + u, H, width);
-          if constexpr (Cell::skips) x = load(skip + row * H + u, width);
+          if constexpr (Cell::skips) x = load(my_skip + u, width);
           Cell::forward(gates, v, x, now, out);
           store_all<S>(state + u, now, H, width);
-          if (states != nullptr) store_all<S>(states + row * S * H + u, now, H, width);
-          if constexpr (Cell::apart) store(y + row * H + u, out, width);
+          if (my_states != nullptr) write_all<S>(my_states + u, now, H, width, past);
+          if constexpr (Cell::apart) store(my_y + u, out, width);
         });
       }
     }
   });
+  settle_streams();
 }
 
 template <class Cell> int64_t scan_backward_scratch(const ScanBackward& b) {
@@ -116,7 +170,7 @@ template <class Cell> int64_t scan_backward_scratch(const ScanBackward& b) {
 template <class Cell> void scan_backward(const ScanBackward& b, const Member& member, char* scratch) {
   using T = typename Cell::Number;
   constexpr int G = Cell::G, S = Cell::S, A = Cell::A;
-  const int64_t H = b.units;
+  const int64_t H = b.units, outputs = (Cell::apart ? 1 : S) * H, ahead = rows_ahead<T>(G * H, !b.rows.reverse);
   const ScanShare share(H, lanes<T>, b.rows, member);
   const T *pre = static_cast<const T*>(b.pre), *skip = static_cast<const T*>(b.skip),
           *vectors = static_cast<const T*>(b.vectors), *first = static_cast<const T*>(b.first),
@@ -124,6 +178,7 @@ template <class Cell> void scan_backward(const ScanBackward& b, const Member& me
           *dlast = static_cast<const T*>(b.dlast);
   T *dpre = static_cast<T*>(b.dpre), *dskip = static_cast<T*>(b.dskip), *dfirst = static_cast<T*>(b.dfirst),
     *dvectors = static_cast<T*>(b.dvectors) + member.id * A * H;
+  const bool past = streams<T>(H, b.rows.total * G * H, dpre), past_skip = past && streams<T>(H, b.rows.total * G * H, dskip);
   T* aside = b.rows.reset == nullptr ? nullptr : reinterpret_cast<T*>(scratch);
 
   in_slots(share, (share.last_unit - share.first_unit) * S * static_cast<int64_t>(sizeof(T)), [&](int64_t from,
@@ -136,31 +191,37 @@ template <class Cell> void scan_backward(const ScanBackward& b, const Member& me
     }
     for (int64_t s = b.rows.steps - 1; s >= 0; --s) {
       const Step step = step_at(b.rows, s);
-      for (int64_t j = from; j < min(to, step.count); ++j) {
-        const int64_t row = step.first + j;
-        const bool fresh = begins(b.rows, step, j), reset = b.rows.reset != nullptr && b.rows.reset[row] != 0;
-        const T* before = fresh ? first + j * S * H : states + (step.before + j) * S * H;
-        T* carry = dfirst + j * S * H;
-        in_vectors<T>(share, [&](int64_t u, auto width) {
+      for (int64_t i = from, end = min(to, step.count); i < end; ++i) {
+        const int64_t j = b.rows.reverse ? i : end - 1 - i + from, row = step.first + j;
+        const bool reset = b.rows.reset != nullptr && b.rows.reset[row] != 0;
+        const T* before = begins(b.rows, step, j) ? first + j * S * H : states + (step.before + j) * S * H;
+        const T *my_pre = pre + row * G * H, *my_skip = skip + row * H, *my_dy = dy + row * outputs;
+        T *my_dpre = dpre + row * G * H, *my_dskip = dskip + row * H, *carry = dfirst + j * S * H,
+          *my_aside = reset ? aside + j * S * H : nullptr;
+        in_vectors<T>(share, [=](int64_t u, auto width) {
+          prefetch<G>(my_pre + ahead * G * H + u, H);
+          prefetch<S>(before + ahead * S * H + u, H);
+          prefetch<Cell::apart ? 1 : S>(my_dy + ahead * outputs + u, H);
+          if constexpr (Cell::skips) prefetch<1>(my_skip + ahead * H + u, H);
           vec<T> gates[G], v[A + 1], x{}, was[S], dout{}, dstate[S], d[G], dx{}, dv[A + 1];
-          load_all<G>(gates, pre + row * G * H + u, H, width);
+          load_all<G>(gates, my_pre + u, H, width);
           load_all<A>(v, vectors + u, H, width);
           load_all<A>(dv, dvectors + u, H, width);
           load_all<S>(was, before + u, H, width);
           load_all<S>(dstate, carry + u, H, width);
-          if constexpr (Cell::skips) x = load(skip + row * H + u, width);
+          if constexpr (Cell::skips) x = load(my_skip + u, width);
           if constexpr (Cell::apart) {
-            dout = load(dy + row * H + u, width);
+            dout = load(my_dy + u, width);
           } else {
-            for (int i = 0; i < S; ++i) dstate[i] += load(dy + (row * S + i) * H + u, width);
+            for (int i = 0; i < S; ++i) dstate[i] += load(my_dy + i * H + u, width);
           }
           Cell::backward(gates, v, x, was, dout, dstate, d, dx, dv);
-          store_all<G>(dpre + row * G * H + u, d, H, width);
+          write_all<G>(my_dpre + u, d, H, width, past);
           store_all<A>(dvectors + u, dv, H, width);
-          if constexpr (Cell::skips) store(dskip + row * H + u, dx, width);
-          if (reset) {
+          if constexpr (Cell::skips) write_all<1>(my_dskip + u, &dx, H, width, past_skip);
+          if (my_aside != nullptr) {
             for (int i = 0; i < S; ++i) {
-              T* sum = aside + (j * S + i) * H + u;
+              T* sum = my_aside + i * H + u;
               store(sum, load(sum, width) + dstate[i], width);
               dstate[i] = vec<T>{};
             }
@@ -177,6 +238,7 @@ template <class Cell> void scan_backward(const ScanBackward& b, const Member& me
         }
       });
   });
+  settle_streams();
 }
 
 // How many threads are worth their waking: none of less than some ten microseconds of work each.

@@ -12,6 +12,20 @@
 
 namespace ostinato::OSTINATO_ISA {
 
+template <class T> inline vec<T> root(vec<T> x) {
+#if defined(__AVX512F__)
+  // Masked only because GCC 12 warns of what the plain form leaves undefined.
+  if constexpr (sizeof(T) == 4) {
+    return (vec<T>)_mm512_maskz_sqrt_ps(0xffff, (__m512)x);
+  } else {
+    return (vec<T>)_mm512_maskz_sqrt_pd(0xff, (__m512d)x);
+  }
+#else
+  for (int i = 0; i < lanes<T>; ++i) x[i] = sizeof(T) == 4 ? __builtin_sqrtf(x[i]) : __builtin_sqrt(x[i]);
+  return x;
+#endif
+}
+
 template <class T> struct MinGru {
   using Number = T;
   static constexpr int G = 2, S = 1, A = 0;
@@ -37,21 +51,27 @@ template <class T> struct MinGru {
   }
 };
 
-// With a = exp(-i), b = exp(-f), the normalised gates are i = (1 + b) / (2 + a + b) and f = (1 + a) / (2 + a + b).
+// With a = exp(-i), b = exp(-f), the normalised gates are i = (1 + b) / (2 + a + b) and f = (1 + a) / (2 + a + b). Both
+// exponentials are held below what their sum needs to stay finite.
 template <class T> struct MinLstm {
   using Number = T;
   static constexpr int G = 3, S = 1, A = 0;
   static constexpr bool skips = false, apart = false;
 
+  static vec<T> opposite(vec<T> pre) {
+    constexpr T most = sizeof(T) == 4 ? T(87) : T(708);
+    vec<T> shifted, part = reduced_expm1<T, 1>(at_least<T>(at_most<T>(-pre, most), -most), shifted);
+    vec<T> power = power_of_two<T>(shifted);
+    return power * part + power;
+  }
   static vec<T> candidate(vec<T> pre) { return pre < T(0) ? logistic<T>(pre) : pre + T(0.5); }
   static void forward(const vec<T>* pre, const vec<T>*, vec<T>, vec<T>* h, vec<T>&) {
-    vec<T> a = exp<T>(-pre[0]), b = exp<T>(-pre[1]);
-    vec<T> i = (T(1) + b) / (T(2) + (a + b));
-    h[0] += i * (candidate(pre[2]) - h[0]);
+    vec<T> a = opposite(pre[0]), b = opposite(pre[1]);
+    h[0] += (T(1) + b) / (T(2) + (a + b)) * (candidate(pre[2]) - h[0]);
   }
   static void backward(const vec<T>* pre, const vec<T>*, vec<T>, const vec<T>* before, vec<T>, vec<T>* dh, vec<T>* d,
                        vec<T>&, vec<T>*) {
-    vec<T> a = exp<T>(-pre[0]), b = exp<T>(-pre[1]), n = candidate(pre[2]);
+    vec<T> a = opposite(pre[0]), b = opposite(pre[1]), n = candidate(pre[2]);
     vec<T> part = T(1) / (T(2) + (a + b));
     vec<T> i = (T(1) + b) * part, f = (T(1) + a) * part;
     vec<T> slope = dh[0] * (n - before[0]);
@@ -128,9 +148,10 @@ template <class T> struct RgLru {
   struct Gates {
     vec<T> r, i, decay, scale;
     Gates(const vec<T>* pre, const vec<T>* v) : r(logistic<T>(pre[0])), i(logistic<T>(pre[1])) {
-      vec<T> e = expm1<T>(v[0] * r);
+      vec<T> shifted, part = reduced_expm1<T, 1>(at_least<T>(v[0] * r, T(-40)), shifted);
+      const vec<T> power = power_of_two<T>(shifted), e = power * part + (power - T(1));  // decay - 1, at most 0
       decay = T(1) + e;
-      scale = sqrt<T>(-e * (T(2) + e));  // sqrt(1 - decay^2)
+      scale = root<T>(-e * (T(2) + e));  // sqrt(1 - decay^2)
     }
   };
   static void forward(const vec<T>* pre, const vec<T>* v, vec<T> skip, vec<T>* h, vec<T>&) {

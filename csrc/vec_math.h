@@ -96,19 +96,6 @@ template <class T> inline vec<T> expm1(vec<T> x) {
   return signed_as<T>(result + result, x);
 }
 
-template <class T> inline vec<T> sqrt(vec<T> x) {
-#if defined(__AVX512F__)
-  if constexpr (sizeof(T) == 4) {
-    return (vec<T>)_mm512_maskz_sqrt_ps(0xffff, (__m512)x);
-  } else {
-    return (vec<T>)_mm512_maskz_sqrt_pd(0xff, (__m512d)x);
-  }
-#else
-  for (int i = 0; i < lanes<T>; ++i) x[i] = sizeof(T) == 4 ? __builtin_sqrtf(x[i]) : __builtin_sqrt(x[i]);
-  return x;
-#endif
-}
-
 // 1 / (1 + exp(-x)).
 template <class T> inline vec<T> logistic(vec<T> x) {
   using F = Format<T>;

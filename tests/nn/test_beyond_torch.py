@@ -31,6 +31,13 @@ LAYERS = {
     "indrnn": lambda **more: nn.IndRNN(3, 4, **more),
     "slstm": lambda **more: nn.SLSTM(3, 4, num_heads=2, **more),
     "mlstm": lambda **more: nn.MLSTM(3, 4, num_heads=2, **more),
+    "min_gru": lambda **more: nn.MinGRU(3, 4, **more),
+    "min_lstm": lambda **more: nn.MinLSTM(3, 4, **more),
+    "qrnn": lambda **more: nn.QRNN(3, 4, **more),
+    "qrnn_1": lambda **more: nn.QRNN(3, 4, window=1, **more),
+    "sru": lambda **more: nn.SRU(3, 4, **more),
+    "rg_lru": lambda **more: nn.RGLRU(3, 4, **more),
+    "lru": lambda **more: nn.LRU(3, 4, **more),
 }
 DEEP = {"num_layers": 2, "bidirectional": True}
 

@@ -38,7 +38,7 @@ class ScanEngine(Engine):
     name = "scan"
 
     def refuses(self, request: Request) -> str | None:
-        """Other cells, devices and dtypes than the kernels', noise in the recurrence, traces, forward-mode derivatives."""
+        """Other cells, devices and dtypes than the kernels', noise inside, traces, forward-mode derivatives."""
         if request.cell.name not in OPERANDS:
             return f"cell '{request.cell.name}' is not a recurrence element by element"
         if MISSING is not None:
@@ -47,17 +47,9 @@ class ScanEngine(Engine):
             return "its kernels keep states and gates to themselves"
         if request.noise is not None and request.noise.inside:
             return "its kernels have neither recurrent dropout nor zoneout"
-        data, weight = request.rows.data, request.weights.ih
-        if data.device.type != "cpu" or weight.device.type != "cpu":
-            return f"it serves the CPU, not {data.device.type}"
-        dtypes = {weight.dtype, data.dtype, *(part.dtype for part in request.state)}
-        if torch.is_autocast_enabled("cpu"):
-            dtypes = {weight.dtype}
-        if len(dtypes) > 1 or weight.dtype not in NUMBERS:
-            return f"it computes in float32 or float64, not {' and '.join(sorted(map(str, dtypes)))}"
         if forward_ad._current_level >= 0:
             return "its kernels do not work under jvp or forward-mode differentiation"
-        return None
+        return _other_numbers(request)
 
     def how(self, request: Request) -> str:  # noqa: ARG002
         """The instruction set and the threads."""
@@ -92,6 +84,19 @@ class ScanEngine(Engine):
     def run_whole(self, stack: Stack) -> StackResult:
         """Never called."""
         raise NotImplementedError
+
+
+def _other_numbers(request: Request) -> str | None:
+    """Why the kernels cannot read the numbers, if so."""
+    data, weight = request.rows.data, request.weights.ih
+    if data.device.type != "cpu" or weight.device.type != "cpu":
+        return f"it serves the CPU, not {data.device.type}"
+    dtypes = {weight.dtype, data.dtype, *(part.dtype for part in request.state)}
+    if torch.is_autocast_enabled("cpu"):
+        dtypes = {weight.dtype}
+    if len(dtypes) > 1 or weight.dtype not in NUMBERS:
+        return f"it computes in float32 or float64, not {' and '.join(sorted(map(str, dtypes)))}"
+    return None
 
 
 def _last(y: Tensor, at: Tensor, first: Tensor) -> Tensor:

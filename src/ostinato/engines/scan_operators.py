@@ -28,6 +28,8 @@ NUMBERS = {torch.float32: 0, torch.float64: 1}
 Flow = tuple[Tensor, Tensor | None]
 """Batch sizes ``(T,)`` and flags ``(N,)``."""
 
+Parts = Sequence[Tensor | None]
+
 
 class Kernel(NamedTuple):
     """A kernel's number and, for each unit, ``G`` gates, ``S`` numbers of state, ``A`` parameters.
@@ -63,7 +65,7 @@ LIBRARY.define(
     " Tensor batch_sizes, Tensor? reset, str kernel, bool reverse) -> (Tensor, Tensor, Tensor, Tensor)"
 )
 scan = torch.ops.ostinato.scan.default
-"""``scan(pre, skip, vectors, first, batch_sizes, reset, kernel, reverse, keep)``: output, final state ``(B, S H)``, kept.
+"""``scan(pre, skip, vectors, first, batch_sizes, reset, kernel, reverse, keep)``: output, final state, kept.
 
 The output is the state after every step ``(N, S H)``, or what a kernel puts out apart from it ``(N, H)``; only then,
 and with ``keep``, the third result holds the states, for backward.
@@ -96,9 +98,7 @@ class Call:
         """Room for a result; none for what is not there."""
         return self.pre.new_empty(shape or 0)
 
-    def checked(
-        self, tensors: Sequence[Tensor | None], shapes: Sequence[tuple[int, ...] | None]
-    ) -> list[Tensor | None]:
+    def checked(self, tensors: Parts, shapes: Sequence[tuple[int, ...] | None]) -> list[Tensor | None]:
         """The tensors in one piece."""
         dtype = self.pre.dtype
         if dtype not in NUMBERS:
@@ -111,7 +111,7 @@ class Call:
                 raise ValueError(f"expected {shape} of {dtype} on the CPU, but got {found}")
         return [None if tensor is None else tensor.contiguous() for tensor in tensors]
 
-    def run(self, native: Any, flow: Flow, reverse: bool, parts: Sequence[Tensor | None]) -> None:
+    def run(self, native: Any, flow: Flow, reverse: bool, parts: Parts) -> None:
         """Hand the addresses over."""
         sizes, reset = flow
         if sizes.dtype != torch.int64 or not sizes.is_cpu or sizes.dim() != 1:

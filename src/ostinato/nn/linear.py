@@ -83,9 +83,9 @@ class RGLRU(HeadedLayer):
     """Real-gated linear recurrent units; the equation is :class:`ostinato.cells.RGLRU`, gate order r, i.
 
     Arguments and forms of input are those of :class:`Layer`, and ``num_heads``: the blocks of its gates.
-    ``weight_ih_l0`` is ``(2H, I / num_heads)``, ``weight_lambda_l0`` ``(H,)``; where the input of a layer is not as wide
-    as its output it enters through ``weight_in_l0`` ``(H, I)``; one bias, ``bias_ih_l0`` ``(2H,)``. Weights begin as in
-    the paper, whatever ``init`` says.
+    ``weight_ih_l0`` is ``(2H, I / num_heads)``, ``weight_lambda_l0`` ``(H,)``; where the input of a layer is not as
+    wide as its output it enters through ``weight_in_l0`` ``(H, I)``; one bias, ``bias_ih_l0`` ``(2H,)``. Weights begin
+    as in the paper, whatever ``init`` says.
     """
 
     cell_name = "rg_lru"
