@@ -32,6 +32,7 @@ SECTIONS = {
         "ostinato.nn.RNN",
         "ostinato.nn.Layer",
         "ostinato.nn.Traced",
+        "ostinato.nn.Stream",
         "ostinato.nn.start.Start",
         "ostinato.nn.LSTMCell",
         "ostinato.nn.GRUCell",
