@@ -60,7 +60,7 @@ class View {
       if (exchange == nullptr)
         throw nb::type_error((std::string(name) + " must be a numpy array or a torch tensor, not " +
                               Py_TYPE(object.ptr())->tp_name).c_str());
-      take_tensor(object, name, stored);
+      take_tensor(object, name, stored, writable);
     }
   }
   View(const View&) = delete;
@@ -73,7 +73,7 @@ class View {
   void take_buffer(nb::handle object, const char* name, Stored stored, bool writable) {
     if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_ND | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0)) != 0) {
       PyErr_Clear();
-      refuse(std::string(name) + " must be C-contiguous" + (writable ? " and writable" : ""));
+      refuse(std::string(name) + " must be C-contiguous" + (writable ? " and writable" : ", as np.ascontiguousarray(x)"));
     }
     held_ = true;
     const char* format = buffer_.format == nullptr ? "B" : buffer_.format;
@@ -81,7 +81,7 @@ class View {
     set(name, static_cast<char*>(buffer_.buf), buffer_.ndim, buffer_.shape);
   }
 
-  void take_tensor(nb::handle object, const char* name, Stored stored) {
+  void take_tensor(nb::handle object, const char* name, Stored stored, bool writable) {
     if (exchange->view(object.ptr(), &tensor) != 0) {
       PyErr_Clear();
       refuse(std::string(name) + " must be a dense tensor on the CPU");
@@ -93,7 +93,7 @@ class View {
     int64_t dense = 1;
     for (int d = tensor.ndim - 1; d >= 0 && tensor.strides != nullptr; --d) {
       if (tensor.shape[d] > 1 && tensor.strides[d] != dense && array.size() > 0)
-        refuse(std::string(name) + " must be contiguous");
+        refuse(std::string(name) + " must be contiguous" + (writable ? "" : ", as x.contiguous()"));
       dense *= tensor.shape[d];
     }
   }

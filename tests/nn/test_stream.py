@@ -362,9 +362,9 @@ def test_what_is_wrong_is_said(engine: str) -> None:
         (torch.zeros(2, 4, dtype=torch.float64), "x must be float32, but it is torch.float64"),
         (np.zeros((2, 4), np.int32), "x must be float32, but it is int32"),
         (np.zeros((2, 4), ">f4"), "x must be float32, but it is >f4"),
-        (torch.zeros(4, 2).T, "x must be contiguous"),
-        (np.zeros((4, 2), np.float32).T, "x must be C-contiguous"),
-        (np.zeros((2, 8), np.float32)[:, ::2], "x must be C-contiguous"),
+        (torch.zeros(4, 2).T, r"x must be contiguous, as x.contiguous\(\)"),
+        (np.zeros((4, 2), np.float32).T, r"x must be C-contiguous, as np.ascontiguousarray\(x\)"),
+        (np.zeros((2, 8), np.float32)[:, ::2], r"x must be C-contiguous, as np.ascontiguousarray\(x\)"),
         (torch.zeros(2, 4, device="meta"), "x must be (on the CPU|a dense tensor on the CPU)"),
     ]:
         with pytest.raises(ValueError, match=message):

@@ -212,12 +212,14 @@ def dense(array: Array, name: str, dtype: torch.dtype, *, writable: bool = False
         raise ValueError(f"{name} must be {wanted}, but it is {array.dtype}")
     if isinstance(array, np.ndarray):
         if not array.flags.c_contiguous or (writable and not array.flags.writeable):
-            raise ValueError(f"{name} must be C-contiguous{' and writable' if writable else ''}")
+            raise ValueError(
+                f"{name} must be C-contiguous{' and writable' if writable else ', as np.ascontiguousarray(x)'}"
+            )
         return torch.from_numpy(array if writable else array.copy())
     if array.device.type != "cpu":
         raise ValueError(f"{name} must be on the CPU")
     if not array.is_contiguous():
-        raise ValueError(f"{name} must be contiguous")
+        raise ValueError(f"{name} must be contiguous{'' if writable else ', as x.contiguous()'}")
     return array.detach()
 
 

@@ -24,7 +24,7 @@ Numbers = int | Sequence[int] | np.ndarray
 
 @final
 class Stream:
-    """A layer that goes a step at a time: ``step(x)`` is the layer's output at the next step of every stream.
+    """A layer that goes a step at a time: ``step(x)`` is ``h_t`` of ``layer.cell`` for the next ``x_t`` of each stream.
 
     A stream is one live sequence; it has a number, and its state is kept here. ``batch`` streams are open at first,
     with the numbers from 0 on; others come with :meth:`open` and go with :meth:`close`, which frees their numbers.
