@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench docs
+.PHONY: demo test check bench docs native-check native-fuzz
 
 $(READY): pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -28,3 +28,10 @@ bench: $(READY)
 
 docs: $(READY)
 	$(BIN)/python scripts/docs
+
+native-check:
+	sh scripts/native-check
+
+MINUTES ?= 60
+native-fuzz: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/native/fuzz_layer.py --minutes $(MINUTES)
