@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH := .venv-bench
 
-.PHONY: demo test check bench docs
+.PHONY: demo test check bench docs native-check native-fuzz
 
 $(VENV)/.ready: GROUP := dev
 $(BENCH)/.ready: GROUP := bench
@@ -32,3 +32,10 @@ bench: $(BENCH)/.ready
 
 docs: $(READY)
 	$(BIN)/python scripts/docs
+
+native-check:
+	sh scripts/native-check
+
+MINUTES ?= 60
+native-fuzz: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/native/fuzz_layer.py --minutes $(MINUTES)

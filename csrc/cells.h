@@ -28,7 +28,7 @@ template <class T, bool relu> struct Activation {
   }
   // dL/dx from dL/dy and y
   static vec<T> slope(vec<T> y, vec<T> dy) {
-    if constexpr (relu) return y > T(0) ? dy : vec<T>{};
+    if constexpr (relu) return y <= T(0) ? vec<T>{} : dy;  // where y is NaN too, as torch.relu
     else return dy * (T(1) - y * y);
   }
 };

@@ -257,8 +257,8 @@ def answer(case: Case) -> list[Tensor]:
         return outputs
     wanted = [leaf for leaf in [*leaves, *layer.parameters()] if leaf.requires_grad]
     loss = sum((out.float() * torch.arange(1, out.numel() + 1).view(out.shape).sin()).sum() for out in outputs)
-    if not isinstance(loss, Tensor) or not loss.requires_grad or not wanted:
-        return outputs
+    if not isinstance(loss, Tensor) or not loss.requires_grad or not wanted:  # no step: everything is constant
+        return [*outputs, *map(torch.zeros_like, wanted)]
     if case["grad"] == "changed":  # what backward needs has changed: an error, never another answer
         with torch.no_grad():
             layer.weight_hh_l0.add_(1)
@@ -281,7 +281,7 @@ def compare(case: Case, mine: list[Tensor], right: list[Tensor], what: str) -> N
     if len(mine) != len(right):
         raise Wrong(f"{what}: {len(mine)} tensors instead of {len(right)}")
     for number, (a, b) in enumerate(zip(mine, right, strict=True)):
-        if a.shape != b.shape or a.dtype != b.dtype:
+        if a.shape != b.shape or (a.dtype != b.dtype and not case["autocast"]):
             raise Wrong(f"{what} {number}: {a.dtype} {tuple(a.shape)} instead of {b.dtype} {tuple(b.shape)}")
         if a.is_meta or not a.numel():
             continue
