@@ -67,7 +67,8 @@ class Layer(torch.nn.RNNBase):
         dtype: of the parameters.
         options: how the layer begins (:class:`~ostinato.nn.start.Start`: ``init``, ``forget_bias``, ``max_lag``,
             ``learned_state``) and further regularisers (:class:`~ostinato.engines.Noise`: ``input_dropout``,
-            ``output_dropout``, ``weight_dropout``, ``recurrent_dropout``, ``zoneout_h``, ``zoneout_c``).
+            ``output_dropout``, ``weight_dropout``, ``recurrent_dropout``, ``zoneout_h``, ``zoneout_c``), and
+            ``memory="low"`` to keep less for backward and compute it again (:class:`~ostinato.nn.options.Options`).
 
     Raises:
         ValueError: arguments do not fit each other or the cell.
@@ -91,7 +92,7 @@ class Layer(torch.nn.RNNBase):
         dtype: torch.dtype | None = None,
         **options: Unpack[Options],
     ) -> None:
-        self.start, self.noise = split(options, self.cell, dropout=dropout, bias=bias)
+        self.start, self.noise, self.memory = split(options, self.cell, dropout=dropout, bias=bias)
         if proj_size and not self.cell.projects:
             raise ValueError(f"proj_size argument is only supported for LSTM, not for cell '{self.cell_name}'")
         mode = MODES.get(self.cell_name, "RNN_TANH")
@@ -197,7 +198,8 @@ class Layer(torch.nn.RNNBase):
             if torch.compiler.is_compiling():
                 return self._compiled(input, hx, lengths, reset)
             noise = self.active_noise
-            if lengths is None and reset is None and 0 not in input.shape and (noise is None or noise.plain):
+            usual = self.memory == "all" and (noise is None or noise.plain)
+            if usual and lengths is None and reset is None and 0 not in input.shape:
                 kernel = dense_kernel(self.cell_name, input, projected=self.proj_size > 0)
                 if kernel is not None:
                     return self._dense(kernel, input, hx)
@@ -242,6 +244,7 @@ class Layer(torch.nn.RNNBase):
                 reset=None if reset is None else form.flags(reset),
                 bidirectional=self.bidirectional,
                 trace=trace,
+                low=self.memory == "low",
                 noise=self.active_noise,
             )
         )
