@@ -18,6 +18,7 @@ from oracle import LENGTHS, close, shapes
 from ostinato.cells import CELLS, Weights
 from ostinato.engines import ENGINES, Request, force, run
 from ostinato.engines.native_operators import KERNELS as NATIVE
+from ostinato.engines.scan import OPERANDS as SCAN
 from ostinato.sequences import Packed, Ragged, pack, unpack
 
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")  # torch's, once
@@ -38,6 +39,7 @@ SERVED = [
     if engine == "reference"
     or (case[0] in TORCH and engine == "torch")
     or (case[0] in NATIVE and not case[2] and engine == "native")
+    or (case[0] in SCAN and engine == "scan")
 ]
 """All but the pairs that an engine refuses (its refusal is tested in test_chooser.py)."""
 
