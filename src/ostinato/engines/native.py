@@ -128,8 +128,21 @@ DENSE = {cell: Kernel(partial(dense, cell), needs_state=False) for cell in KERNE
 
 def serves_dense(cell: str, input: Tensor) -> bool:
     """Whether ``DENSE`` can take this input, whose dtype is that of the weights."""
+    if exporting():
+        return False  # what is exported must run elsewhere too
     usual = input.is_cpu and input.dtype in NUMBERS and cell in KERNELS
     return usual and MISSING is None and forward_ad._current_level < 0 and not autocast()
+
+
+exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
+"""Whether torch.export looks on; PyTorch 2.6 cannot tell it from torch.compile."""
+
+
+def native_state() -> str:
+    """The instruction sets the kernels are compiled for that this processor has, the one in use first; or why none."""
+    if MISSING is not None:
+        return f"missing: {MISSING}"
+    return f"{_native.isa()} (of {', '.join(_native.isas())})"
 
 
 def autocast() -> bool:

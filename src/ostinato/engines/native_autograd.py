@@ -92,6 +92,10 @@ def layer(
     The arguments are those of the operators; with ``low`` memory is saved and the gates are computed twice.
     """
     tensors = (*inputs, *weights)
+    wanted = torch.is_grad_enabled() and any(part.requires_grad for part in tensors)
+    if torch.compiler.is_compiling():
+        found = cast("list[Tensor]", forward_operator(inputs, flow, weights, cell, [two, reverse], wanted))
+        return found[:-1] if wanted else found
     transformed = torch._C._are_functorch_transforms_active()
     plain = not transformed and not torch._C._len_torch_dispatch_stack()
     plain = plain and all(type(part) in PLAIN and part.is_cpu for part in tensors)
@@ -100,7 +104,7 @@ def layer(
     form = Form(call, len(inputs), KEEP_LITTLE if low else KEEP_ALL, sizes)
     if transformed:
         return apply_forward(form, *flow, *tensors)[:-1]
-    if torch.is_grad_enabled() and any(part.requires_grad for part in tensors):
+    if wanted:
         return apply_plain_forward(form, *flow, *tensors)[:-1]
     return form.forward(inputs, flow, weights, KEEP_NOTHING)
 
@@ -127,7 +131,9 @@ class Forward(torch.autograd.Function):
         """By the kernel; where a graph of it is wanted, by the function that has one."""
         form, want_x, saved = ctx.form, ctx.needs_input_grad[1 + FLOW], ctx.saved_tensors
         found: Sequence[Tensor]
-        if torch._C._are_functorch_transforms_active():
+        if any(part is not None and torch._C._functorch.is_legacy_batchedtensor(part) for part in gradients):
+            found = _first(form, saved[2:], gradients[:-1])
+        elif torch._C._are_functorch_transforms_active():
             found = apply_backward(form, want_x, *saved[:2], *gradients[:-1], *saved[2:])
         elif torch.is_grad_enabled():
             found = apply_plain_backward(form, want_x, *saved[:2], *gradients[:-1], *saved[2:])
@@ -198,6 +204,17 @@ apply_forward: Apply = cast("Any", Forward).apply
 apply_backward: Apply = cast("Any", Backward).apply
 apply_plain_forward: Apply = _plain(Forward).apply
 apply_plain_backward: Apply = _plain(Backward).apply
+
+
+def _first(form: Form, tensors: Sequence[Any], gradients: Maybe) -> Sequence[Tensor]:
+    """The gradients of inputs and weights by the equations, where the old vmap maps over the gradients."""
+    flow, inputs, weights = form.parted(tensors)
+    with torch.enable_grad(), torch.autocast("cpu", enabled=False):
+        leaves = [part.detach().requires_grad_() for part in (*inputs, *weights)]
+        outputs = _equations(form, flow, leaves[: form.inputs], leaves[form.inputs :])
+        pairs = [(part, above) for part, above in zip(outputs, gradients, strict=True) if above is not None]
+        values, above = [part for part, _ in pairs], [part for _, part in pairs]
+        return torch.autograd.grad(values, leaves, above, allow_unused=True, materialize_grads=True)
 
 
 def _second(

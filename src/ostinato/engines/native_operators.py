@@ -37,9 +37,12 @@ try:
 
     MISSING: str | None = None
 except ImportError as error:
-    built = error.name is None or "cannot import name" not in error.msg
-    MISSING = f"its C++ module cannot be loaded ({error})" if built else "its C++ module is not built"
-    MISSING += "; install a C++17 compiler, then Ostinato again"
+    broken = (error.path or "").endswith((".so", ".pyd"))
+    MISSING = (
+        f"its C++ module cannot be loaded ({error}); install Ostinato again"
+        if broken
+        else "its C++ module is not built; install a C++17 compiler, then Ostinato again"
+    )
 
 
 class Kernel(NamedTuple):

@@ -195,14 +195,14 @@ class Layer(torch.nn.RNNBase):
             ValueError, RuntimeError: shapes or dtypes do not fit, as in ``torch.nn``.
         """
         if isinstance(input, Tensor) and input.dim() in {2, 3}:
-            if torch.compiler.is_compiling():
-                return self._compiled(input, hx, lengths, reset)
-            noise = self.active_noise
+            compiling, noise = torch.compiler.is_compiling(), self.active_noise
             usual = self.memory == "all" and (noise is None or noise.plain)
-            if usual and lengths is None and reset is None and 0 not in input.shape:
+            if usual and lengths is None and reset is None and (compiling or 0 not in input.shape):
                 kernel = dense_kernel(self.cell_name, input, projected=self.proj_size > 0)
                 if kernel is not None:
                     return self._dense(kernel, input, hx)
+            if compiling:
+                return self._compiled(input, hx, lengths, reset)
         form = self._form(input, lengths)
         result = self._run(form, hx, reset, trace=False)
         return form.restore(result.output), self._hidden(form, result.state)
