@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ostinato import nn
 from ostinato.engines import force
-from ostinato.engines.native_operators import KERNELS, MISSING, backward_operator, forward_operator
+from ostinato.engines.native_operators import KERNELS, MISSING, Call, backward_operator, forward_operator, layout
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason="the C++ module is not built")
 
@@ -33,9 +33,8 @@ def arguments(
         return (torch.randn(*shape, dtype=torch.float64) * 0.5).requires_grad_()
 
     states = [draw(directions, 3, 4) for _ in range(kernel.parts)]
-    rows = kernel.gates * 4
-    weights = [draw(*shape) for shape in [(rows, 2), (rows, 4), (rows,), (rows,)][: 4 if bias else 2] * directions]
-    flow = [torch.tensor([3, 2, 1]), torch.rand(directions, 6) < 0.3] if packed else [None, None]
+    weights = [draw(*shape) for shape in [*layout(cell, 2, 4, bias=bias).values()] * directions]
+    flow = [torch.tensor([3, 2, 1]), torch.rand(directions, 6) < 0.3, None] if packed else [None, None, None]
     return [draw(6, 2) if packed else draw(3, 3, 2), *states], flow, weights
 
 
@@ -44,13 +43,13 @@ def arguments(
 def test_well_made(cell: str, packed: bool, two: bool, bias: bool) -> None:
     inputs, flow, weights = arguments(cell, packed=packed, two=two, bias=bias)
     form = [two, False]
-    torch.library.opcheck(forward_operator, (inputs, flow, weights, cell, form, True))
-    torch.library.opcheck(forward_operator, (inputs, flow, weights, cell, form, False))
-    y, *after, kept = forward_operator(inputs, flow, weights, cell, form, True)
+    for keep in (0, 1, 2):
+        torch.library.opcheck(forward_operator, (inputs, flow, weights, cell, [], 0, form, keep))
+    y, *after, kept = forward_operator(inputs, flow, weights, cell, [], 0, form, 1)
     upstream = [torch.randn_like(y), None, *map(torch.randn_like, after[1:])]
     given = [part.detach() for part in (y, kept)]
     once = ("test_schema", "test_autograd_registration", "test_faketensor")  # its own derivative is for eager calls
-    call = (upstream, inputs, flow, given, weights, cell, [*form, True])
+    call = (upstream, inputs, flow, given, weights, cell, [], 0, [*form, True])
     torch.library.opcheck(backward_operator, call, test_utils=once)
 
 
@@ -60,7 +59,7 @@ def test_second_derivatives_by_everything(cell: str, packed: bool, two: bool) ->
     inputs, flow, weights = arguments(cell, packed=packed, two=two)
 
     def outputs(*leaves: torch.Tensor) -> Any:
-        return layer(leaves[: len(inputs)], flow, leaves[len(inputs) :], cell, two=two, reverse=False)
+        return layer(leaves[: len(inputs)], flow, leaves[len(inputs) :], Call(cell, two=two))
 
     torch.autograd.gradcheck(outputs, (*inputs, *weights))
     torch.autograd.gradgradcheck(outputs, (*inputs, *weights))
@@ -70,7 +69,7 @@ def test_third_derivative() -> None:
     inputs, flow, weights = arguments("gru", packed=True)
 
     def slope(x: torch.Tensor) -> torch.Tensor:
-        y = layer([x, *inputs[1:]], flow, weights, "gru", two=False, reverse=False)[0]
+        y = layer([x, *inputs[1:]], flow, weights, Call("gru"))[0]
         return torch.autograd.grad(y.square().sum(), x, create_graph=True)[0]
 
     torch.autograd.gradgradcheck(slope, inputs[0])
@@ -80,8 +79,8 @@ def test_third_derivative() -> None:
     ("change", "message"),
     [
         ({"cell": "sru"}, "no kernel for cell 'sru'"),
-        ({"weights": lambda w: w[:3]}, "with 3 weights"),
-        ({"inputs": lambda x: x[:2]}, "and 1 states"),
+        ({"weights": lambda w: w[:3]}, "has not 3 weights"),
+        ({"inputs": lambda x: x[:2]}, "with 1 states"),
         ({"inputs": lambda x: [x[0].half(), *x[1:]]}, "of float32 or float64"),
         ({"inputs": lambda x: [x[0].unsqueeze(0), *x[1:]]}, r"\(N, I\) with batch_sizes"),
         ({"inputs": lambda x: x[:1]}, "come with an initial state"),
@@ -89,37 +88,39 @@ def test_third_derivative() -> None:
         ({"inputs": lambda x: [x[0], x[1][:, :2], x[2]]}, r"expected \(1, 2, 4\) .* got \(1, 3, 4\)"),
         ({"inputs": lambda x: [x[0], x[1].float(), x[2]]}, "got .* of torch.float32"),
         ({"weights": lambda w: [w[0].float(), *w[1:]]}, "got .* of torch.float32"),
-        ({"flow": lambda f: [f[0].int(), f[1]]}, "of int64"),
-        ({"flow": lambda f: [f[0], f[1][:, :3]]}, r"reset must be \(1, 6\)"),
-        ({"flow": lambda f: [f[0], f[1].int()]}, "of bool"),
-        ({"flow": lambda f: [f[0].flip(0), f[1]]}, "must never rise"),
-        ({"flow": lambda f: [torch.tensor([3, 2]), f[1]]}, "do not add up"),
-        ({"flow": lambda f: [torch.tensor([3, 2, 1, 0]), f[1]]}, "end with at least 1"),
-        ({"flow": lambda f: [torch.tensor([4, 2]), f[1]]}, "must never rise"),
-        ({"form": [True, False]}, "with 4 weights|expected"),
+        ({"flow": lambda f: [f[0].int(), *f[1:]]}, "of int64"),
+        ({"flow": lambda f: [f[0], f[1][:, :3], None]}, r"reset must be \(1, 6\)"),
+        ({"flow": lambda f: [f[0], f[1].int(), None]}, "of bool"),
+        ({"flow": lambda f: [f[0].flip(0), *f[1:]]}, "must never rise"),
+        ({"flow": lambda f: [torch.tensor([3, 2]), *f[1:]]}, "do not add up"),
+        ({"flow": lambda f: [torch.tensor([3, 2, 1, 0]), *f[1:]]}, "end with at least 1"),
+        ({"flow": lambda f: [torch.tensor([4, 2]), *f[1:]]}, "must never rise"),
+        ({"form": [True, False]}, "has not 4 weights|expected"),
     ],
 )
 def test_what_does_not_fit_is_an_error(change: dict[str, Any], message: str) -> None:
     inputs, flow, weights = arguments("lstm", packed=True)
-    given = {"inputs": inputs, "flow": flow, "weights": weights, "cell": "lstm", "form": [False, False]}
+    given = {"inputs": inputs, "flow": flow, "weights": weights, "cell": "lstm", "noise": [], "seed": 0}
+    given["form"] = [False, False]
     changed = {key: edit(given[key]) if callable(edit) else edit for key, edit in change.items()}
     with pytest.raises(ValueError, match=message):
-        forward_operator(*(given | changed).values(), False)
+        forward_operator(*(given | changed).values(), 0)
 
 
 def test_backward_checks_what_it_gets() -> None:
     inputs, flow, weights = arguments("gru", packed=True)
     with torch.no_grad():
-        y, hn, kept = forward_operator(inputs, flow, weights, "gru", [False, False], True)
+        y, hn, kept = forward_operator(inputs, flow, weights, "gru", [], 0, [False, False], 1)
         form = [False, False, True]
         for gradients, given in (
             ([y[:2], None], [y, kept]),
             ([y, hn[:, :1]], [y, kept]),
-            ([y, None], [y, kept[:, 1:]]),
             ([y, None], [y.float(), kept]),
         ):
             with pytest.raises(ValueError, match="expected"):
-                backward_operator(gradients, inputs, flow, given, weights, "gru", form)
+                backward_operator(gradients, inputs, flow, given, weights, "gru", [], 0, form)
+        with pytest.raises(ValueError, match="keeps nothing of shape"):
+            backward_operator([y, None], inputs, flow, [y, kept[:, 1:]], weights, "gru", [], 0, form)
 
 
 @pytest.mark.parametrize("name", KINDS)

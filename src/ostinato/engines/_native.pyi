@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 
 class Stream:
@@ -24,7 +26,7 @@ def shape(
     sizes: int,
     reset: int,
     sequences: int,
-    noise: list[float],
+    noise: Sequence[float],
     seed: int,
     /,
 ) -> Shape: ...

@@ -94,19 +94,22 @@ def layer(
     tensors = (*inputs, *weights)
     wanted = torch.is_grad_enabled() and any(part.requires_grad for part in tensors)
     if torch.compiler.is_compiling():
-        found = cast("list[Tensor]", forward_operator(inputs, flow, weights, cell, [two, reverse], wanted))
+        keep = (KEEP_LITTLE if low else KEEP_ALL) if wanted else KEEP_NOTHING
+        cell, noise, seed, two, reverse = call
+        form = [two, reverse]
+        found = cast("list[Tensor]", forward_operator(inputs, flow, weights, cell, noise, seed, form, keep))
         return found[:-1] if wanted else found
     transformed = torch._C._are_functorch_transforms_active()
     plain = not transformed and not torch._C._len_torch_dispatch_stack()
     plain = plain and all(type(part) in PLAIN and part.is_cpu for part in tensors)
     plain = plain and all(part is None or part.is_cpu for part in flow)
     sizes = sizes_of(inputs, flow, weights, call) if plain else None
-    form = Form(call, len(inputs), KEEP_LITTLE if low else KEEP_ALL, sizes)
+    own = Form(call, len(inputs), KEEP_LITTLE if low else KEEP_ALL, sizes)
     if transformed:
-        return apply_forward(form, *flow, *tensors)[:-1]
+        return apply_forward(own, *flow, *tensors)[:-1]
     if wanted:
-        return apply_plain_forward(form, *flow, *tensors)[:-1]
-    return form.forward(inputs, flow, weights, KEEP_NOTHING)
+        return apply_plain_forward(own, *flow, *tensors)[:-1]
+    return own.forward(inputs, flow, weights, KEEP_NOTHING)
 
 
 class Forward(torch.autograd.Function):

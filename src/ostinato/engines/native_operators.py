@@ -86,9 +86,15 @@ backward_operator = torch.ops.ostinato.native_backward.default
 Maybe = Sequence[Tensor | None]
 
 
-@lru_cache(maxsize=256)
 def layout(cell: str, inputs: int, units: int, *, bias: bool) -> dict[str, tuple[int, ...]]:
     """The weights of one direction: names and shapes in their order."""
+    if type(inputs) is int and type(units) is int:
+        return _known_layout(cell, inputs, units, bias)
+    return CELLS[cell].shapes(Shape(inputs, units, units, bias))  # sizes that torch.compile keeps open have no hash
+
+
+@lru_cache(maxsize=256)
+def _known_layout(cell: str, inputs: int, units: int, bias: bool) -> dict[str, tuple[int, ...]]:
     return CELLS[cell].shapes(Shape(inputs, units, units, bias))
 
 
@@ -134,7 +140,9 @@ class Sizes(NamedTuple):
     def shape(self, call: Call, dtype: torch.dtype, flow: Maybe) -> Any:
         """As the C++ module wants it."""
         head = (call.kernel.code, NUMBERS[dtype], torch.get_num_threads(), call.directions, call.reverse)
-        return _native.shape(*head, *self[1:], *addresses(flow), call.noise, call.seed)
+        batch_sizes, reset, sequences = addresses(flow)
+        sizes = (self.inputs, self.units, self.steps, self.slots, self.total)
+        return _native.shape(*head, *sizes, batch_sizes, reset, sequences, call.noise, call.seed)
 
 
 KEEP_NOTHING, KEEP_ALL, KEEP_LITTLE = 0, 1, 2
@@ -212,7 +220,7 @@ def forward(
     flow, weights = in_one_piece(flow), in_one_piece(weights)
     y, *after = outputs_of(call, sizes, x)
     kept = [room(sizes.kept(call, x.dtype, keep), x)] if keep else []
-    parts = [x, *pair(states), y, *pair(after), *(kept or [None])]
+    parts: list[Tensor | None] = [x, *pair(states), y, *pair(after), kept[0] if kept else None]
     for own in placed(weights, sizes, call):
         parts += own
     shape, low = sizes.shape(call, x.dtype, flow), keep == KEEP_LITTLE
