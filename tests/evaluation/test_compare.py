@@ -89,7 +89,7 @@ def test_memory_is_not_praised_where_another_baseline_does_as_well() -> None:
     assert "Its memory helps" not in verdict.text
     assert "It is better than a network that sees the last steps but remembers nothing (60.0 %; " in verdict.text
     assert verdict.text.endswith(
-        "; but what n-gram logistic regression does as well or better is no proof of a memory."
+        "; but where n-gram logistic regression does as well or better, that is no proof of a memory."
     )
 
 

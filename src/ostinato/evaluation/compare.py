@@ -208,7 +208,7 @@ def _second(task: Task, rivals: Mapping[str, float], duels: Sequence[Duel], best
         if best.outcome == "beats":
             return [f"Its memory helps: {better}."]
         called = RIVALS.get(best.name, best.name)
-        return [f"{said(better)}; but what {called} does as well or better is no proof of a memory."]
+        return [f"{said(better)}; but where {called} does as well or better, that is no proof of a memory."]
     if duel.outcome == "does not beat":
         return [f"Its memory does not help: a network that remembers nothing is better{margin}."]
     return [f"No use of its memory can be shown: a network that remembers nothing does as well{margin}."]
