@@ -19,6 +19,8 @@ from benchmarks.layers.cases import Arm, Case, all_cases, chosen
 from benchmarks.layers.measured import Measured
 from benchmarks.layers.problem import Problem, in_bfloat16
 
+import ostinato
+
 BACKENDS = Path(worker.__file__).parent / "backends"
 
 
@@ -127,12 +129,24 @@ def test_red_parity_stops_everything(tmp_path: Path) -> None:
 
 
 def test_parity_sees_every_change(tmp_path: Path) -> None:
-    seals = [parity.fingerprint(tmp_path)]
-    for name, text in (("src/a.py", "1"), ("src/a.py", "2"), ("csrc/a.h", "2"), ("tests/engines/test.py", "2")):
+    places = [tmp_path / "src"]
+    seals = [parity.fingerprint(tmp_path, places)]
+    changes = (
+        ("src/a.py", "1"),
+        ("src/a.py", "2"),
+        ("src/b/native.so", "2"),
+        ("csrc/a.h", "2"),
+        ("tests/nn/test.py", "2"),
+    )
+    for name, text in changes:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
-        seals.append(parity.fingerprint(tmp_path))
+        seals.append(parity.fingerprint(tmp_path, places))
     assert len(set(seals)) == len(seals)
+
+
+def test_parity_is_of_the_package_that_is_measured() -> None:
+    assert Path(ostinato.__file__).parent in parity.package()
 
 
 @pytest.mark.slow
