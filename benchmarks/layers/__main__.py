@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.layers import page, parity
 from benchmarks.layers.arena import FULL, QUICK, Pace, compete, pin
-from benchmarks.layers.cases import Case, chosen
+from benchmarks.layers.cases import OURS, Case, chosen
 from benchmarks.layers.measured import Measured
 
 KEPT = Path(__file__).parents[1] / "results" / "layers.json"
@@ -51,11 +51,15 @@ def installed(name: str) -> str:
 
 
 def commit() -> str:
-    """The state of the sources, marked where something is not committed."""
-    told = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=parity.ROOT, capture_output=True, text=True, check=False
-    )
-    return told.stdout.strip() or "unknown"
+    """The state of the sources, marked where something of theirs is not committed."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(
+            ["git", *words], cwd=parity.ROOT, capture_output=True, text=True, check=False
+        ).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "src", "csrc", "benchmarks/layers")
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + (" with changes" if changed else "")
 
 
 def kept() -> dict[str, Any]:
@@ -65,41 +69,42 @@ def kept() -> dict[str, Any]:
     return dict(json.loads(KEPT.read_text(encoding="utf-8")))
 
 
-def keep(case: Case, record: dict[str, Any], where: dict[str, Any], command: str) -> None:
+def keep(name: str, record: dict[str, Any], where: dict[str, Any]) -> None:
     """Put the record among those of other cases, whole or not at all; another machine's are dropped."""
     found = kept()
-    if found["machine"] != where:
-        found = {"machine": where, "cases": {}}
-    record |= {
-        "group": case.group,
-        "problem": case.problem.facts(),
-        "peers": list(case.peers),
-        "date": datetime.now(UTC).date().isoformat(),
-        "command": command,
-        "commit": commit(),
-    }
-    found["cases"][case.name] = record
+    cases = found["cases"] if found["machine"] == where else {}
+    cases[name] = record
+    lines = [f"{json.dumps(one)}: {json.dumps(brief(cases[one]), ensure_ascii=False)}" for one in cases]
+    text = f'{{"machine": {json.dumps(where)},\n"cases": {{\n' + ",\n".join(lines) + "\n}}\n"
     KEPT.parent.mkdir(exist_ok=True)
     part = KEPT.with_suffix(".part")
-    part.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.write_text(text, encoding="utf-8")
     part.replace(KEPT)
+
+
+def brief(record: Any) -> Any:
+    """The same with four digits of every float: more is noise."""
+    if isinstance(record, float):
+        return float(f"{record:.4g}")
+    if isinstance(record, dict):
+        return {name: brief(value) for name, value in record.items()}
+    return [brief(value) for value in record] if isinstance(record, list | tuple) else record
 
 
 def run(cases: list[Case], pace: Pace, threads: int, command: str) -> list[str]:
     """Measure; gives the cases in which we were wrong or had no answer."""
     parity.require()
-    where = machine(pin(threads))
-    bad = []
+    where, bad = machine(pin(threads)), []
+    told = {"date": datetime.now(UTC).date().isoformat(), "command": command, "commit": commit()}
     with tempfile.TemporaryDirectory() as folder:
         for at, case in enumerate(cases):
-            record = compete(case, Path(folder), pace)
-            measured = Measured.of(
-                case.name, record | {"group": case.group, "problem": case.problem.facts(), "peers": case.peers}
-            )
+            about = {"group": case.group, "problem": case.problem.facts(), "peers": list(case.peers)}
+            record = compete(case, Path(folder), pace) | about | told
+            measured = Measured.of(case.name, record)
             print(f"{at + 1}/{len(cases)} {page.line(measured)}", flush=True)
-            if not measured.timed("ostinato"):
+            if not measured.timed(OURS):
                 bad.append(case.name)
-            keep(case, record, where, command)
+            keep(case.name, record, where)
     return bad
 
 

@@ -7,24 +7,32 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SUITES = ("tests/engines", "tests/nn")
-SOURCES = ("src", "csrc", *SUITES, "tests/conftest.py", "CMakeLists.txt", "pyproject.toml")
+SOURCES = ("csrc", *SUITES, "tests/conftest.py", "CMakeLists.txt", "pyproject.toml")
 PASSED = ROOT / "results" / "parity.json"
 
 
-def fingerprint(root: Path = ROOT) -> str:
-    """Of all that the suite depends on: sources, tests, torch."""
+def package() -> list[Path]:
+    """Where the package that is measured is loaded from: its sources, and what was built for it."""
+    spec = find_spec("ostinato")
+    assert spec is not None
+    return [Path(place) for place in spec.submodule_search_locations or ()]
+
+
+def fingerprint(root: Path = ROOT, places: Sequence[Path] | None = None) -> str:
+    """Of all that the suite depends on: package, native sources, tests, torch."""
     digest = hashlib.sha256(f"{version('torch')} {sys.version}".encode())
-    for name in SOURCES:
-        path = root / name
+    for path in [*(root / name for name in SOURCES), *(package() if places is None else places)]:
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in files:
             if file.is_file() and "__pycache__" not in file.parts:
-                digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes())
+                digest.update(str(file.relative_to(path.parent)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from benchmarks.layers import __main__ as program
 from benchmarks.layers import parity, worker
 from benchmarks.layers.arena import Load, Pace, compete, pin
 from benchmarks.layers.backends.common import saved_bytes, tensors, torch_arm
@@ -18,6 +19,8 @@ from benchmarks.layers.backends.loops import run_loop
 from benchmarks.layers.cases import Arm, Case, all_cases, chosen
 from benchmarks.layers.measured import Measured
 from benchmarks.layers.problem import Problem, in_bfloat16
+
+import ostinato
 
 BACKENDS = Path(worker.__file__).parent / "backends"
 
@@ -127,12 +130,39 @@ def test_red_parity_stops_everything(tmp_path: Path) -> None:
 
 
 def test_parity_sees_every_change(tmp_path: Path) -> None:
-    seals = [parity.fingerprint(tmp_path)]
-    for name, text in (("src/a.py", "1"), ("src/a.py", "2"), ("csrc/a.h", "2"), ("tests/engines/test.py", "2")):
+    places = [tmp_path / "src"]
+    seals = [parity.fingerprint(tmp_path, places)]
+    changes = (
+        ("src/a.py", "1"),
+        ("src/a.py", "2"),
+        ("src/b/native.so", "2"),
+        ("csrc/a.h", "2"),
+        ("tests/nn/test.py", "2"),
+    )
+    for name, text in changes:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
-        seals.append(parity.fingerprint(tmp_path))
+        seals.append(parity.fingerprint(tmp_path, places))
     assert len(set(seals)) == len(seals)
+
+
+def test_parity_is_of_the_package_that_is_measured() -> None:
+    assert Path(ostinato.__file__).parent in parity.package()
+
+
+def test_records_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A case at a time, the newest of each; those of another machine go."""
+    monkeypatch.setattr(program, "KEPT", tmp_path / "results" / "layers.json")
+    assert program.kept() == {"machine": {}, "cases": {}}
+    program.keep("a", {"rounds": [1 / 3, 2]}, {"cores": 2})
+    program.keep("b", {"why": 'a "quote" and µs'}, {"cores": 2})
+    program.keep("a", {"rounds": [2e-6 / 3]}, {"cores": 2})
+    assert program.kept() == {
+        "machine": {"cores": 2},
+        "cases": {"a": {"rounds": [6.667e-07]}, "b": {"why": 'a "quote" and µs'}},
+    }
+    program.keep("c", {}, {"cores": 4})
+    assert program.kept() == {"machine": {"cores": 4}, "cases": {"c": {}}}
 
 
 @pytest.mark.slow
