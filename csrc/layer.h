@@ -118,8 +118,8 @@ struct StreamStep {
   bool descending = false;  // the last panel first
 };
 
-// What one instruction set offers for the streams of one cell, weights stored in one way. A step is prepare for all
-// rows, and then compute for all of them and all panels; parts may be done by different threads.
+// What one instruction set offers for the streams of one cell, weights stored in one way. A step of a row is prepare, and
+// then compute for all panels; rows may be done by different threads.
 struct StreamKernel {
   int64_t (*panels)(int64_t units);
   int64_t (*packed_size)(int64_t inputs, int64_t units);  // bytes

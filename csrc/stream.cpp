@@ -70,33 +70,24 @@ struct Stream::Call {
   char *y, *between, *scratch;
 };
 
-// Members share rows where there are many, and then wait for nobody; else panels of units.
+// Members share the rows, each through all layers, and wait for nobody.
 void Stream::work(void* context, const Member& member) {
   const Call& call = *static_cast<const Call*>(context);
   const Stream& self = call.stream;
-  const bool by_rows = call.rows >= 8 * member.count;
-  const auto share = [&](int64_t things, int id) { return things * id / member.count; };
-  const int64_t first = share(call.rows, member.id), last = share(call.rows, member.id + 1);
-  const int64_t panels = self.kernel_.panels(self.units_), row = self.units_ * self.number_size_;
+  const int64_t first = call.rows * member.id / member.count, last = call.rows * (member.id + 1) / member.count;
+  const int64_t states = self.slots_ * self.units_ * self.number_size_;
   for (int l = 0; l < self.layers_; ++l) {
     char* y = l + 1 == self.layers_ ? call.y : call.between;
     StreamStep s;
     s.inputs = self.width(l), s.units = self.units_, s.rows = call.rows, s.slots = call.slots;
     s.packed = self.packed_[static_cast<size_t>(l)].get();
-    s.x = l == 0 ? call.x : self.h_ + (l - 1) * self.slots_ * row;
+    s.x = l == 0 ? call.x : self.h_ + (l - 1) * states;
     s.x_by_slot = l > 0;
-    s.h = self.h_ + l * self.slots_ * row, s.c = self.c_ + l * self.slots_ * row;
+    s.h = self.h_ + l * states, s.c = self.c_ + l * states;
     s.y = y, s.scratch = call.scratch, s.descending = self.descending_;
     self.kernel_.prepare(s, first, last);
-    if (by_rows) {
-      self.kernel_.compute(s, 0, panels, first, last);
-    } else {
-      member.sync();
-      self.kernel_.compute(s, share(panels, member.id), share(panels, member.id + 1), 0, call.rows);
-      member.sync();
-    }
+    self.kernel_.compute(s, 0, self.kernel_.panels(self.units_), first, last);
     self.keep(l, call.slots, y, first, last);
-    if (!by_rows) member.sync();
   }
 }
 
@@ -127,7 +118,9 @@ void Stream::step(const void* x, const int64_t* slots, int64_t rows, void* y) {
   }
   descending_ = !descending_;
   Call call{*this, x, slots, rows, static_cast<char*>(y), scratch_.get() + scratch, scratch_.get()};
-  if (threads_ > 1 && microseconds(rows) > 150) {
+  // Few rows are for one thread: to share units, threads would have to meet at every layer, which costs more than it gives
+  // where they do not all have a core to themselves.
+  if (threads_ > 1 && rows >= 8 * threads_ && microseconds(rows) > 150) {
     run_team(threads_, work, &call);
   } else {
     work(&call, Member{});

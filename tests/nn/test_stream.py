@@ -111,18 +111,17 @@ def test_streamed_is_whole_for_stacks_and_batches(kind: str, bias: bool, engine:
 
 @pytest.mark.parametrize("kind", CELLS)
 def test_threads_give_the_same_numbers(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shared by rows where there are many, by units where there are few."""
+    """Where rows are many, three threads share them."""
     torch.manual_seed(2)
-    of = layer(kind, 260, 250, 2)
-    for batch, units in ((600, 250), (3, 1500)):
-        of = layer(kind, 260, units, 2)
-        x = torch.randn(3, batch, 260)
-        alone = of.stream(batch)
-        monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-        shared = of.stream(batch)
-        monkeypatch.undo()
-        for one in x:
-            close(alone.step(one), shared.step(one).double(), "value")
+    of = layer(kind, 60, 150, 2)
+    alone = of.stream(601)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    shared = of.stream(601)
+    chosen = torch.randperm(601)[:500].numpy()
+    for rows, x in ((None, torch.randn(601, 60)), (chosen, torch.randn(500, 60))):
+        close(shared.step(x, rows), alone.step(x, rows).double(), "value")
+    for part, other in zip(parts(shared.state), parts(alone.state), strict=True):
+        close(part, other.double(), "value")
 
 
 @pytest.mark.parametrize("kind", CELLS)
