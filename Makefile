@@ -1,17 +1,21 @@
-# Each verb does all its own set-up in .venv. TORCH chooses another torch: make test TORCH=torch==2.14.0
+# Each verb does all its own set-up in .venv (bench, which needs the peers, in .venv-bench). TORCH chooses another
+# torch: make test TORCH=torch==2.14.0
 PYTHON ?= python3
 TORCH ?= $(shell grep '^torch==' constraints.txt)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH := .venv-bench
 
 .PHONY: demo test check bench docs native-check native-fuzz
 
-$(READY): pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable . --group dev
+$(VENV)/.ready: GROUP := dev
+$(BENCH)/.ready: GROUP := bench
+$(VENV)/.ready $(BENCH)/.ready: %/.ready: pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
+	@test -x $*/bin/python || $(PYTHON) -m venv $*
+	$*/bin/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$*/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$*/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --editable . --group $(GROUP)
 	@touch $@
 
 demo: $(READY)
@@ -23,8 +27,8 @@ test: $(READY)
 check: $(READY)
 	sh scripts/check
 
-bench: $(READY)
-	OSTINATO_DATA="$${OSTINATO_DATA:-$(abspath ../shared/data)}" $(BIN)/python -m benchmarks
+bench: $(BENCH)/.ready
+	OSTINATO_DATA="$${OSTINATO_DATA:-$(abspath ../shared/data)}" $(BENCH)/bin/python -m benchmarks
 
 docs: $(READY)
 	$(BIN)/python scripts/docs

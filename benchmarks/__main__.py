@@ -1,6 +1,7 @@
-"""``make bench``: what the loop costs beside a hand-written one, then every result of docs/results.md."""
+"""``make bench``: the layers beside every peer, the loop beside a hand-written one, then docs/results.md."""
 
-from benchmarks import loop, results
+import subprocess
+import sys
 
-loop.main()
-results.main()
+for name in ("layers", "loop", "results"):
+    subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)

@@ -3,12 +3,17 @@
 // A call is one layer in one direction or in both. Two directions share x, and their outputs stand side by side in rows
 // of 2 H; everything else of the second direction follows that of the first.
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <cstring>
+#include <cmath>
+#include <new>
 
 #include "isa.h"
+#include "pool.h"
+#include "scan_binding.h"
+#include "stream_binding.h"
 #include "team.h"
 
 namespace nb = nanobind;
@@ -25,6 +30,7 @@ struct Shape {
   bool reverse;  // of one direction; of two the second is
   int64_t inputs, units, steps, slots, total;
   uintptr_t sizes, reset;
+  Noise noise;  // of the first direction
   int64_t width() const { return number == static_cast<int>(Number::float32) ? 4 : 8; }
 };
 
@@ -70,6 +76,18 @@ Rows rows_of(const Shape& s, int direction) {
           s.directions == 2 ? direction == 1 : s.reverse};
 }
 
+// The noise of one direction.
+Noise noise_of(const Shape& s, int direction) {
+  Noise noise = s.noise;
+  noise.direction = s.directions == 2 ? direction : s.reverse;
+  return noise;
+}
+
+// From seven addresses: the four weights, and up to three more of the cell's own.
+Weights weights_of(const uintptr_t* w, const Shape& s) {
+  return {at(w[0], 0, s), at(w[1], 0, s), at(w[2], 0, s), at(w[3], 0, s), {at(w[4], 0, s), at(w[5], 0, s), at(w[6], 0, s)}};
+}
+
 const void* state_or_zeros(uintptr_t address, int direction, const Shape& s) {
   const int64_t count = s.slots * s.units;
   return address == 0 ? kept<Zeros>(count * s.width()) : at(address, direction * count, s);
@@ -112,79 +130,100 @@ void run(const Shape& s, const Call* calls, Scratch needed, Work work) {
   }
 }
 
-// x, h0, c0, y, hn, cn, saved, then the four weights of each direction. `saved`: for each direction the gates, and then
-// the cell states of a cell that has them (has_c); 0 in inference. An initial state that is 0 is zero.
-void forward(const Shape& s, bool has_c, const Addresses& a) {
+// What is kept for backward, of each direction: the gates, unless they are computed again (`low`), and the cell states
+// of a cell that has them (has_c).
+struct Kept {
+  int64_t gates, each;
+  Kept(const Shape& s, bool has_c, bool low)
+      : gates(low ? 0 : kernel(s.cell, s.number).saved_size(s.units, s.total)),
+        each(gates + (has_c ? s.total * s.units : 0)) {}
+};
+
+// x, h0, c0, y, hn, cn, kept, then the seven weights of each direction. `kept` is 0 in inference, and an initial state
+// that is 0 is zero.
+void forward(const Shape& s, bool has_c, bool low, const Addresses& a) {
   const Kernel& k = kernel(s.cell, s.number);
-  const int64_t gates = k.saved_size(s.units, s.total), state = s.slots * s.units, rows = s.total * s.units;
+  const Kept kept(s, has_c, low);
+  const int64_t state = s.slots * s.units;
   Forward calls[2];
   for (int d = 0; d < s.directions; ++d) {
-    const uintptr_t* w = &a[7 + 4 * static_cast<size_t>(d)];
-    const int64_t saved = d * (gates + (has_c ? rows : 0));
     Forward& f = calls[d];
-    f.inputs = s.inputs, f.units = s.units, f.rows = rows_of(s, d);
-    f.weights = {at(w[0], 0, s), at(w[1], 0, s), at(w[2], 0, s), at(w[3], 0, s)};
+    f.inputs = s.inputs, f.units = s.units, f.rows = rows_of(s, d), f.noise = noise_of(s, d);
+    f.weights = weights_of(&a[7 + 7 * static_cast<size_t>(d)], s);
     f.x = at(a[0], 0, s);
     f.h0 = state_or_zeros(a[1], d, s);
     f.y = at(a[3], d * s.units, s), f.y_stride = s.directions * s.units;
     f.hn = at(a[4], d * state, s);
-    f.saved = at(a[6], saved, s);
+    f.saved = low ? nullptr : at(a[6], d * kept.each, s);
     if (has_c) {
       f.c0 = state_or_zeros(a[2], d, s);
       f.cn = at(a[5], d * state, s);
-      f.c = at(a[6], saved + gates, s);
+      f.c = at(a[6], d * kept.each + kept.gates, s);
     }
   }
   run(s, calls, k.forward_scratch, k.forward);
 }
 
-// The final state of a sequence without a step is its initial one, and so is its gradient.
-void pass_stepless(const Shape& s, const Rows& rows, const void* from, void* to) {
-  const int64_t alive = rows.steps > 0 ? rows.sizes[0] : 0, row = s.units * s.width();
-  if (from == nullptr || alive == rows.slots) return;
-  std::memcpy(static_cast<char*>(to) + alive * row, static_cast<const char*>(from) + alive * row,
-              static_cast<size_t>((rows.slots - alive) * row));
-}
-
-// x, h0, c0, y, saved, dy, dhn, dcn, dh0, dc0, then for each direction the four weights, their gradients, and dx.
-void backward(const Shape& s, bool has_c, const Addresses& a) {
+// x, h0, c0, y, kept, dy, dhn, dcn, dh0, dc0, then for each direction the seven weights, their gradients, and dx.
+void backward(const Shape& s, bool has_c, bool low, const Addresses& a) {
   const Kernel& k = kernel(s.cell, s.number);
-  const int64_t gates = k.saved_size(s.units, s.total), state = s.slots * s.units, rows = s.total * s.units;
+  const Kept saved(s, has_c, low);
+  const int64_t state = s.slots * s.units;
   Backward calls[2];
   for (int d = 0; d < s.directions; ++d) {
-    const uintptr_t* w = &a[10 + 9 * static_cast<size_t>(d)];
-    const int64_t saved = d * (gates + (has_c ? rows : 0));
+    const uintptr_t* w = &a[10 + 15 * static_cast<size_t>(d)];
     char* unread = kept<Unread>(4 * state * s.width()) + 2 * d * state * s.width();
     Backward& b = calls[d];
-    b.inputs = s.inputs, b.units = s.units, b.rows = rows_of(s, d);
-    b.weights = {at(w[0], 0, s), at(w[1], 0, s), at(w[2], 0, s), at(w[3], 0, s)};
+    b.inputs = s.inputs, b.units = s.units, b.rows = rows_of(s, d), b.noise = noise_of(s, d);
+    b.weights = weights_of(w, s);
     b.x = at(a[0], 0, s);
     b.h0 = state_or_zeros(a[1], d, s);
     b.y = at(a[3], d * s.units, s), b.y_stride = s.directions * s.units;
-    b.saved = at(a[4], saved, s);
+    b.saved = low ? nullptr : at(a[4], d * saved.each, s);
     b.dy = at(a[5], d * s.units, s), b.dy_stride = s.directions * s.units;
     b.dhn = at(a[6], d * state, s);
     b.dh0 = a[8] == 0 ? unread : at(a[8], d * state, s);
     if (has_c) {
       b.c0 = state_or_zeros(a[2], d, s);
-      b.c = at(a[4], saved + gates, s);
+      b.c = at(a[4], d * saved.each + saved.gates, s);
       b.dcn = at(a[7], d * state, s);
       b.dc0 = a[9] == 0 ? unread + state * s.width() : at(a[9], d * state, s);
     }
-    b.dih = at(w[4], 0, s), b.dhh = at(w[5], 0, s), b.dbias_ih = at(w[6], 0, s), b.dbias_hh = at(w[7], 0, s);
-    b.dx = at(w[8], 0, s);
+    b.dih = at(w[7], 0, s), b.dhh = at(w[8], 0, s), b.dbias_ih = at(w[9], 0, s), b.dbias_hh = at(w[10], 0, s);
+    for (int i = 0; i < 3; ++i) b.dmore[i] = at(w[11 + i], 0, s);
+    b.dx = at(w[14], 0, s);
   }
   run(s, calls, k.backward_scratch, k.backward);
-  for (int d = 0; d < s.directions; ++d) {
-    pass_stepless(s, calls[d].rows, calls[d].dhn, calls[d].dh0);
-    pass_stepless(s, calls[d].rows, calls[d].dcn, calls[d].dc0);
-  }
+}
+
+// `noise`: nothing, or whether in training, the shares of recurrent dropout and of zoneout of h and c, and the layer.
+Noise noise_from(const std::vector<double>& noise, uint64_t seed, uintptr_t sequences) {
+  Noise made;
+  if (noise.empty()) return made;
+  const auto threshold = [](double share) { return static_cast<uint64_t>(std::nearbyint(share * 4294967296.0)); };
+  made.on = true, made.training = noise[0] != 0, made.seed = seed, made.layer = static_cast<int>(noise[4]);
+  made.sequences = reinterpret_cast<const int64_t*>(sequences);
+  made.drop = threshold(noise[1]), made.hold_h = threshold(noise[2]), made.hold_c = threshold(noise[3]);
+  made.scale = noise[1] == 1 ? 0 : 1 / (1 - noise[1]);
+  made.share_h = noise[2], made.share_c = noise[3];
+  return made;
+}
+
+// Memory for a large result that is kept between calls, as numbers of one width; it goes back to the pool with the array.
+template <class T> nb::object buffer_of(int64_t count) {
+  void* memory = take_buffer(count * static_cast<int64_t>(sizeof(T)));
+  if (memory == nullptr) throw std::bad_alloc();
+  nb::capsule owner(memory, [](void* p) noexcept { give_buffer(p); });
+  const size_t shape = static_cast<size_t>(count);
+  return nb::cast(nb::ndarray<nb::numpy, T, nb::ndim<1>>(static_cast<T*>(memory), {shape}, owner));
 }
 
 Shape shape(int cell, int number, int threads, int directions, bool reverse, int64_t inputs, int64_t units,
-            int64_t steps, int64_t slots, int64_t total, uintptr_t sizes, uintptr_t reset) {
+            int64_t steps, int64_t slots, int64_t total, uintptr_t sizes, uintptr_t reset, uintptr_t sequences,
+            const std::vector<double>& noise, uint64_t seed) {
   if (slots == 0) steps = 0;
-  return {cell, number, threads, directions, reverse, inputs, units, steps, slots, total, sizes, reset};
+  return {cell,  number, threads, directions, reverse, inputs, units,
+          steps, slots,  total,   sizes,      reset,   noise_from(noise, seed, sequences)};
 }
 
 }  // namespace
@@ -204,6 +243,11 @@ NB_MODULE(_native, m) {
   m.def("saved_size", [](int cell, int number, int64_t units, int64_t total) {
     return kernel(cell, number).saved_size(units, total);
   });
+  m.def("buffer", [](int number, int64_t count) {
+    return number == static_cast<int>(Number::float32) ? buffer_of<float>(count) : buffer_of<double>(count);
+  });
   m.def("forward", &forward);
   m.def("backward", &backward);
+  bind_scan(m);
+  bind_stream(m);
 }

@@ -173,7 +173,7 @@ template <class Cell> class ForwardPass {
   const Member& member;
   const Share<Cell> share;
   const ForwardSpace<Cell> space;
-  const bool keep;
+  const bool keep, keep_c;  // the gates, and the cell states, for backward
   const int64_t panels, first_panel, last_panel;
 
   const T* x(int64_t row) const { return static_cast<const T*>(f.x) + row * f.inputs; }
@@ -191,7 +191,8 @@ template <class Cell> class ForwardPass {
  public:
   ForwardPass(const Forward& f, const Member& member, char* scratch)
       : f(f), member(member), share(f.rows, f.inputs, f.units, member.id, member.count),
-        space(f, member.id, member.count, scratch), keep(f.saved != nullptr), panels(W::panels(f.units)),
+        space(f, member.id, member.count, scratch), keep(f.saved != nullptr),
+        keep_c(f.c != nullptr), panels(W::panels(f.units)),
         first_panel(share.panel(panels, share.id)), last_panel(share.panel(panels, share.id + 1)) {}
 
   void run() {
@@ -214,7 +215,7 @@ template <class Cell> class ForwardPass {
     if (Cell::dense)
       pack_forward<Cell>(static_cast<const T*>(w.hh), f.units, f.units, Cell::hidden_gates, space.h_panels, from, to);
     if (share.id == 0) pack_bias<Cell>(w, f.units, space.bias, space.more);
-    if (Cell::has_c && !keep)
+    if (Cell::has_c && !keep_c)
       for (int64_t j = share.id; j < f.rows.slots; j += share.count) copy(c0(j), cn(j), f.units);
     member.sync();
   }
@@ -255,8 +256,8 @@ template <class Cell> class ForwardPass {
       to.pre = pre(at + count, row);
       to.y = y(row);
       if constexpr (Cell::has_c) {
-        to.c = fresh ? c0(j) : keep ? c(step.before + j) : cn(j);
-        to.c_after = keep ? c(row) : cn(j);
+        to.c = fresh ? c0(j) : keep_c ? c(step.before + j) : cn(j);
+        to.c_after = keep_c ? c(row) : cn(j);
       }
       if (f.noise.on) to.keys = keys_of(f.noise, f.rows.reverse ? f.rows.steps - 1 - s : s, j);
     }
@@ -271,7 +272,7 @@ template <class Cell> class ForwardPass {
 
   // The state after each sequence's last step; of a sequence without a step, the initial one.
   void finish() {
-    const bool c_rows = Cell::has_c && keep;
+    const bool c_rows = Cell::has_c && keep_c;
     for (int64_t j = f.rows.slots - 1, length = 0; j >= 0; --j) {
       while (length < f.rows.steps && f.rows.sizes[length] > j) ++length;
       if (j % share.count != share.id) continue;

@@ -10,7 +10,7 @@ namespace ostinato {
 
 extern const Isa isa_baseline;
 #if defined(__x86_64__)
-extern const Isa isa_avx2, isa_avx512;
+extern const Isa isa_avx2, isa_avx512, isa_avx512_bf16;
 #endif
 
 namespace {
@@ -22,8 +22,10 @@ struct Available {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
+        __builtin_cpu_supports("avx512vl")) {
+      if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni")) list[count++] = &isa_avx512_bf16;
       list[count++] = &isa_avx512;
+    }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) list[count++] = &isa_avx2;
 #endif
     list[count++] = &isa_baseline;

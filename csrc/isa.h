@@ -3,9 +3,16 @@
 
 #include <cstddef>
 
-#include "layer.h"
+#include "scan_call.h"
 
 namespace ostinato {
+
+struct Isa {
+  const char* name;
+  Kernel kernels[static_cast<int>(Cell::count)][static_cast<int>(Number::count)];
+  StreamKernel streams[static_cast<int>(Cell::count)][static_cast<int>(Stored::count)];
+  ScanKernel scans[static_cast<int>(ScanCell::count)][static_cast<int>(Number::count)];
+};
 
 // Those compiled in that this machine has, the best first.
 const Isa* const* available_isas(size_t& count);

@@ -19,6 +19,7 @@ enum class Cell : int {
   count
 };
 enum class Number : int { float32, float64, count };
+enum class Stored : int { float32, float64, bfloat16, int8, count };  // weights of a stream
 
 // Time-major packed rows: step t holds sizes[t] rows from row starts[t] on; slot j of step t is row starts[t] + j.
 struct Rows {
@@ -103,9 +104,29 @@ struct Kernel {
   void (*backward)(const Backward&, const Member&, char* scratch);
 };
 
-struct Isa {
-  const char* name;
-  Kernel kernels[static_cast<int>(Cell::count)][static_cast<int>(Number::count)];
+// One step of one layer for some of the streams whose states lie in h and c.
+struct StreamStep {
+  int64_t inputs = 0, units = 0, rows = 0;
+  const int64_t* slots = nullptr;  // (rows): row i belongs to stream slots[i]; or none: to stream i
+  const void* packed = nullptr;    // by StreamKernel::pack
+  const void* x = nullptr;         // (rows, I); or one a slot, where x_by_slot
+  bool x_by_slot = false;
+  const void* h = nullptr;  // (slots, H): the states before
+  void* c = nullptr;        // (slots, H), for cells that have c: the states before, and then those after
+  void* y = nullptr;        // (rows, H): the states after
+  char* scratch = nullptr;  // (rows) of scratch_row bytes
+  bool descending = false;  // the last panel first
+};
+
+// What one instruction set offers for the streams of one cell, weights stored in one way. A step is prepare for all
+// rows, and then compute for all of them and all panels; parts may be done by different threads.
+struct StreamKernel {
+  int64_t (*panels)(int64_t units);
+  int64_t (*packed_size)(int64_t inputs, int64_t units);  // bytes
+  void (*pack)(int64_t inputs, int64_t units, const Weights&, void* packed);
+  int64_t (*scratch_row)(int64_t inputs, int64_t units);  // bytes
+  void (*prepare)(const StreamStep&, int64_t first_row, int64_t last_row);
+  void (*compute)(const StreamStep&, int64_t first_panel, int64_t last_panel, int64_t first_row, int64_t last_row);
 };
 
 }  // namespace ostinato

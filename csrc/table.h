@@ -3,6 +3,9 @@
 
 #include "backward.h"
 #include "forward.h"
+#include "isa.h"
+#include "scan.h"
+#include "stream_step.h"
 
 namespace ostinato::OSTINATO_ISA {
 
@@ -22,7 +25,22 @@ constexpr Isa make(const char* name) {
            {kernel<Lstm<float, true>>(), kernel<Lstm<double, true>>()},
            {kernel<CoupledLstm<float>>(), kernel<CoupledLstm<double>>()},
            {kernel<Independent<float, true>>(), kernel<Independent<double, true>>()},
-           {kernel<Independent<float, false>>(), kernel<Independent<double, false>>()}}};
+           {kernel<Independent<float, false>>(), kernel<Independent<double, false>>()}},
+          {{stream_kernel<Elman<float, false>, Plain<float>>(), stream_kernel<Elman<double, false>, Plain<double>>(),
+            stream_kernel<Elman<float, false>, Bfloat16>(), stream_kernel<Elman<float, false>, Int8>()},
+           {stream_kernel<Elman<float, true>, Plain<float>>(), stream_kernel<Elman<double, true>, Plain<double>>(),
+            stream_kernel<Elman<float, true>, Bfloat16>(), stream_kernel<Elman<float, true>, Int8>()},
+           {stream_kernel<Lstm<float, false>, Plain<float>>(), stream_kernel<Lstm<double, false>, Plain<double>>(),
+            stream_kernel<Lstm<float, false>, Bfloat16>(), stream_kernel<Lstm<float, false>, Int8>()},
+           {stream_kernel<Gru<float>, Plain<float>>(), stream_kernel<Gru<double>, Plain<double>>(),
+            stream_kernel<Gru<float>, Bfloat16>(), stream_kernel<Gru<float>, Int8>()}},
+          {{scan_kernel<MinGru<float>>(), scan_kernel<MinGru<double>>()},
+           {scan_kernel<MinLstm<float>>(), scan_kernel<MinLstm<double>>()},
+           {scan_kernel<Qrnn<float>>(), scan_kernel<Qrnn<double>>()},
+           {scan_kernel<Sru<float, false>>(), scan_kernel<Sru<double, false>>()},
+           {scan_kernel<Sru<float, true>>(), scan_kernel<Sru<double, true>>()},
+           {scan_kernel<RgLru<float>>(), scan_kernel<RgLru<double>>()},
+           {scan_kernel<Lru<float>>(), scan_kernel<Lru<double>>()}}};
 }
 
 }  // namespace ostinato::OSTINATO_ISA

@@ -39,6 +39,7 @@ SECTIONS = {
         "ostinato.nn.MLSTM",
         "ostinato.nn.Layer",
         "ostinato.nn.Traced",
+        "ostinato.nn.Stream",
         "ostinato.nn.start.Start",
         "ostinato.engines.Noise",
         "ostinato.nn.LSTMCell",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import linear_papers
 import numpy as np
 
 Array = np.ndarray
@@ -136,4 +137,5 @@ STEPS: dict[str, Callable[[Weights, Array, State], State]] = {
     "indrnn_tanh": lambda w, x, state: indrnn(w, x, state, math.tanh),
     "slstm": slstm,
     "mlstm": mlstm,
+    **linear_papers.STEPS,
 }

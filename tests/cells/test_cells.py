@@ -92,7 +92,7 @@ def test_table() -> None:
     assert CELLS["lstm"].gates == ("i", "f", "g", "o")
     assert CELLS["gru"].gates == CELLS["gru_before"].gates == ("r", "z", "n")
     assert isinstance(CELLS["rnn_relu"], Elman)
-    assert [name for name, cell in CELLS.items() if cell.projects] == ["lstm", *VARIANTS[:2], "lstm_norm"]
+    assert [name for name, cell in CELLS.items() if cell.projects] == ["lstm", *VARIANTS[:2], "lstm_norm", "lru"]
 
 
 VARIANTS = ["lstm_peephole", "lstm_coupled"]

@@ -12,11 +12,12 @@ import typer
 from rich.console import Console
 
 from ostinato.cli.ending import ending
-from ostinato.cli.screen import Screen, number, seconds
+from ostinato.cli.screen import Screen
 from ostinato.cli.write import _readable
 from ostinato.errors import DataError, UsageError
 from ostinato.runs.reporter import Understood
 from ostinato.training import History, Progress
+from ostinato.training.words import number, seconds
 
 STANDING = Progress(2, 5, 3, 10, 0.5, {"loss": 0.6, "accuracy": 0.75}, 40.0, 12_345.0, 75.0)
 ROW = {"epoch": 2, "loss": 0.5, "metrics": {"loss": 0.6, "accuracy": 0.75}}

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from ostinato.data import Kind
 from ostinato.data.cells import Cells, numbers, plural, to_numbers
-from ostinato.data.kinds import guess
+from ostinato.data.kinds import doubts, guess
+from ostinato.data.layouts import lay_out
 from ostinato.data.settings import DataSettings
 from ostinato.data.times import read_times, sounds_like_time
 from ostinato.errors import DataError
@@ -221,3 +222,22 @@ def test_names_of_times() -> None:
 
 def test_plural() -> None:
     assert [plural(1, "row"), plural(1234, "row"), plural(2, "series")] == ["1 row", "1,234 rows", "2 series"]
+
+
+def test_a_column_of_numbers_but_for_a_typo_is_doubted() -> None:
+    """Ages that repeat are read as categories as soon as one of them is no number: the note names it."""
+    ages = [str(20 + k % 7) for k in range(40)]
+    ages[17], ages[30] = "2o", "n.n."
+    table = cells(age=ages, name=[f"some name {'abcdefgh'[k % 8]} of {k}" for k in range(40)], label=["a", "b"] * 20)
+    found = guess(table, DataSettings(target="label"))
+    assert found["age"].kind == Kind.CATEGORY
+    (note,) = doubts(table, DataSettings(target="label"), found)
+    assert note == (
+        "age: read as category, though all but 2 values are numbers ('2o' in row 19 and 1 other): "
+        "if that is a mistake, correct it, or set data.kinds.age=number"
+    )
+    said = DataSettings(target="label", kinds={"age": "category"})
+    assert doubts(table, said, guess(table, said)) == ()
+    assert any("'2o' in row 19" in told for told in lay_out(table, DataSettings(target="label")).notes)
+    few = cells(age=[*ages[:20], *["x"] * 20], label=["a", "b"] * 20)
+    assert doubts(few, DataSettings(target="label"), guess(few, DataSettings(target="label"))) == ()

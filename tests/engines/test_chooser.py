@@ -9,6 +9,7 @@ import torch
 from test_engines import request
 
 from ostinato import nn
+from ostinato.cells import Weights
 from ostinato.engines import choose, dense_kernel, explain, force, run
 from ostinato.errors import UsageError
 
@@ -24,7 +25,7 @@ def test_first_engine_that_serves() -> None:
 
 def test_what_the_native_engine_leaves_to_others() -> None:
     projected = request("lstm", [3, 2])
-    projected = replace(projected, weights=projected.weights._replace(hr=torch.zeros(2, 4)))
+    projected = replace(projected, weights=Weights(**{**projected.weights, "hr": torch.zeros(2, 4)}))
     half = request("gru", [3, 2], dtype=torch.bfloat16)
     elsewhere = request("gru", [3, 2])
     elsewhere = replace(elsewhere, rows=elsewhere.rows.with_data(elsewhere.rows.data.to("meta")))

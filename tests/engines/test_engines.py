@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linear_oracle
 import oracle
 import pytest
 import torch
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 from ostinato.cells import CELLS, Weights
 from ostinato.engines import ENGINES, Request, Result, force, run
 from ostinato.engines.native_operators import KERNELS as NATIVE
+from ostinato.engines.scan import OPERANDS as SCAN
 from ostinato.sequences import Ragged, pack
 
-KERNELS = {"torch": ("rnn", "rnn_relu", "lstm", "gru"), "native": tuple(NATIVE), "reference": tuple(CELLS)}
+KERNELS = {"torch": ("rnn", "rnn_relu", "lstm", "gru"), "native": tuple(NATIVE), "scan": tuple(SCAN), "reference": tuple(CELLS)}
 PAIRS = [(cell, engine) for engine in ENGINES for cell in KERNELS[engine]]
 
 
@@ -32,6 +34,9 @@ def request(
     if cell == "slstm":
         state = state._replace(n=state.n.abs() + 0.1)
     return Request(CELLS[cell], weights, rows, state, **more)  # type: ignore[arg-type]
+
+
+PAIRS = [pair for pair in PAIRS if pair[1] != "scan"] + [(cell, "scan") for cell in linear_oracle.CELLS]
 
 
 @pytest.mark.parametrize(("cell", "engine"), PAIRS)
@@ -68,6 +73,8 @@ def test_engines_agree_on_any_layout(cell: str, lengths: list[int], reverse: boo
 
 def from_gates(cell: str, g: dict[str, torch.Tensor], before: list[torch.Tensor], w: Weights) -> list[torch.Tensor]:
     """The state after a step, from its gates and the state before."""
+    if cell in linear_oracle.CELLS:
+        return linear_oracle.from_gates(cell, g, before, w)
     if cell == "slstm":
         _, c, n, m = before
         peak = torch.maximum(g["f"] + m, g["i"])

@@ -9,6 +9,7 @@ from functools import cache
 from itertools import product
 from typing import Any
 
+import linear_oracle
 import oracle
 import pytest
 import torch
@@ -17,6 +18,7 @@ from oracle import LENGTHS, close, shapes
 from ostinato.cells import CELLS, Weights
 from ostinato.engines import ENGINES, Request, force, run
 from ostinato.engines.native_operators import KERNELS as NATIVE
+from ostinato.engines.scan import OPERANDS as SCAN
 from ostinato.sequences import Packed, Ragged, pack, unpack
 
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")  # torch's, once
@@ -37,6 +39,7 @@ SERVED = [
     if engine == "reference"
     or (case[0] in TORCH and engine == "torch")
     or (case[0] in NATIVE and not case[2] and engine == "native")
+    or (case[0] in SCAN and engine == "scan")
 ]
 """All but the pairs that an engine refuses (its refusal is tested in test_chooser.py)."""
 
@@ -55,6 +58,9 @@ class Case:
         width = PROJECTED if projected else HIDDEN
         weights, states = shapes(cell, INPUT, HIDDEN, width, bias)
         self.weights = {name: draw(*shape) for name, shape in weights.items()}
+        for name in [name for name in weights if name.startswith("norm")]:
+            # Small gains: with large ones a norm makes the recurrence expand, and errors grow with it (LOG.md).
+            self.weights[name] = (self.weights[name].detach() / 4 + 0.3).float().double().requires_grad_()
         self.state = [draw(len(LENGTHS), *shape) for shape in states]
         if cell == "slstm":
             self.state[2] = self.state[2].detach().exp().float().double().requires_grad_()  # a count of what was read
@@ -69,6 +75,8 @@ class Case:
 
 
 case_of = cache(Case)
+SERVED = [pair for pair in SERVED if pair[1] != "scan"]
+SERVED += [(case, "scan") for case in CASES if case[0] in linear_oracle.CELLS]
 
 
 def gradients(values: list[torch.Tensor], leaves: list[torch.Tensor], upstream: list[torch.Tensor]) -> Any:
@@ -103,10 +111,10 @@ def test_engine_equals_oracle(case: tuple[Any, ...], engine: str, dtype: torch.d
         with torch.no_grad():
             quiet = answer(told, dtype, leaves)
     for ours, silent, wanted in zip(found, quiet, told.values, strict=True):
-        close(ours, wanted, "value", told.cell)
-        close(silent, wanted, "value", told.cell)
+        close(ours, wanted, "value")
+        close(silent, wanted, "value")
     for ours, wanted in zip(slopes, told.gradients, strict=True):
-        close(ours, wanted, "gradient", told.cell)
+        close(ours, wanted, "gradient")
 
 
 @pytest.mark.gpu
@@ -119,6 +127,6 @@ def test_engine_equals_oracle_on_gpu(case: tuple[Any, ...], engine: str) -> None
         found = answer(told, torch.float64, leaves)
         slopes = gradients(found, leaves, [part.cuda() for part in told.upstream])
     for ours, wanted in zip(found, told.values, strict=True):
-        close(ours.cpu(), wanted, "value", told.cell)
+        close(ours.cpu(), wanted, "value")
     for ours, wanted in zip(slopes, told.gradients, strict=True):
-        close(ours.cpu(), wanted, "gradient", told.cell)
+        close(ours.cpu(), wanted, "gradient")

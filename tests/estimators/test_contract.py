@@ -17,6 +17,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from ostinato.errors import DataError, UsageError
 from ostinato.estimators import Classifier, Forecaster, LanguageModel, Regressor, Tagger
+from ostinato.runs.recipe import Recipe
+from ostinato.tasks import TASKS
 
 SMALL: dict[str, Any] = {"hidden": 12, "epochs": 8, "batch_size": 8, "learning_rate": 0.02, "valid": 0.0}
 RANDOM = np.random.default_rng(0)
@@ -198,3 +200,23 @@ def test_forecaster_shapes_of_one_and_many_series() -> None:
 def test_wrong_input_is_named(model: Any, X: Any, y: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         model.fit(X, y)
+
+
+def test_verbose_tells_each_epoch_and_silence_is_the_default(
+    case: tuple[Any, Any, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, X, y = case
+    model.set_params(epochs=2).fit(X, y)
+    assert capsys.readouterr().out == ""
+    model.set_params(verbose=1).fit(X, y)
+    first, second, end = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"epoch 1/2  loss {model.history_.rows[0]['loss']:.4f}")
+    assert second.startswith("epoch 2/2  loss ")
+    assert end.startswith("stopped by epochs after ")
+
+
+def test_what_is_left_out_is_as_the_task_has_it() -> None:
+    for model in (Classifier(), Regressor(), Tagger(), LanguageModel(), Forecaster()):
+        model._conditional = False
+        recipe, task = model._recipe(), Recipe.of(TASKS[model.task_name].defaults)
+        assert (recipe.model.hidden, recipe.model.dropout) == (task.model.hidden, task.model.dropout)

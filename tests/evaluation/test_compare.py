@@ -6,12 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from ostinato.evaluation import interval
 from ostinato.evaluation.compare import compare
-from ostinato.evaluation.interval import paired_interval, widen
+from ostinato.evaluation.interval import dependent_interval, paired_interval, widen
 from ostinato.evaluation.seeds import spread
 from ostinato.evaluation.words import amount, metric_name, number
+from ostinato.tasks.dependence import Dependence
 
 
 def accuracy_task() -> object:
@@ -20,6 +22,7 @@ def accuracy_task() -> object:
         watch="accuracy",
         higher_is_better=True,
         scores=lambda outputs, examples: outputs["right"].astype(float),
+        dependence=lambda examples: (),
         metrics=lambda outputs, examples: {"accuracy": float(outputs["right"].mean())},
     )
 
@@ -32,6 +35,7 @@ def error_task(root: bool) -> object:
         watch=watch,
         higher_is_better=False,
         scores=lambda outputs, examples: outputs["error"] ** 2,
+        dependence=lambda examples: (),
         metrics=lambda outputs, examples: {watch: float(follow((outputs["error"] ** 2).mean()))},
     )
 
@@ -76,6 +80,17 @@ def test_a_tie_is_no_victory() -> None:
     assert low < 0 < high
     assert "cannot be told apart from always answering the most frequent label" in verdict.text
     assert "No use of its memory can be shown" in verdict.text
+
+
+def test_memory_is_not_praised_where_another_baseline_does_as_well() -> None:
+    rivals = {"feed_forward": right(0.6), "ngram_logistic": right(0.81, shift=500)}
+    verdict = compare(accuracy_task(), right(0.8), rivals, None, name="the GRU")  # type: ignore[arg-type]
+    assert verdict.outcome == "cannot be told apart from"
+    assert "Its memory helps" not in verdict.text
+    assert "It is better than a network that sees the last steps but remembers nothing (60.0 %; " in verdict.text
+    assert verdict.text.endswith(
+        "; but what n-gram logistic regression does as well or better is no proof of a memory."
+    )
 
 
 def test_the_same_answers_make_no_difference() -> None:
@@ -153,6 +168,105 @@ def test_the_bootstrap_agrees_with_the_standard_error(monkeypatch: pytest.Monkey
     normal = paired_interval(first, second)
     assert normal == pytest.approx((difference, difference - 1.96 * error, difference + 1.96 * error), rel=1e-6)
     assert np.isnan(paired_interval(np.empty(0), np.empty(0))).all()
+
+
+def overlapping(random: np.random.Generator, windows: int, horizon: int, memory: float) -> np.ndarray:
+    """Mean of ``horizon`` steps from every origin of ``x[t] = memory x[t - 1] + e[t]``; its expectation is 0."""
+    noise = lfilter([1.0], [1.0, -memory], random.normal(size=100 + windows + horizon - 1))[100:]
+    return np.convolve(noise, np.full(horizon, 1.0 / horizon), "valid")
+
+
+@pytest.mark.parametrize(
+    ("tracks", "windows", "horizon", "memory"),
+    [
+        (1, 400, 1, 0.0),
+        (1, 650, 5, 0.0),
+        (1, 650, 5, 0.5),
+        (1, 736, 24, 0.5),
+        (1, 1500, 48, 0.9),
+        (12, 100, 10, 0.5),
+        (12, 1, 24, 0.0),
+    ],
+)
+def test_95_of_100_intervals_hold_the_truth_where_windows_overlap(
+    tracks: int, windows: int, horizon: int, memory: float
+) -> None:
+    random = np.random.default_rng(3)
+    dependence = Dependence(np.repeat(np.arange(tracks), windows), np.tile(np.arange(windows), tracks), horizon)
+    hits, rounds = 0, 600
+    for _ in range(rounds):
+        scores = np.concatenate([overlapping(random, windows, horizon, memory) for _ in range(tracks)])
+        _, low, high = dependent_interval(scores, np.zeros(len(scores)), dependence)
+        hits += low < 0 < high
+    assert hits / rounds == pytest.approx(0.95, abs=0.03)
+
+
+def test_taken_as_independent_overlapping_windows_are_far_too_sure() -> None:
+    """What the rule above is for: the bootstrap over windows holds the truth in fewer than half of the cases."""
+    random = np.random.default_rng(4)
+    hits = 0
+    for _ in range(100):
+        scores = overlapping(random, 736, 24, 0.5)
+        _, low, high = paired_interval(scores, np.zeros(len(scores)))
+        hits += low < 0 < high
+    assert hits < 50
+
+
+def test_scores_that_are_neighbours_of_none_keep_their_interval() -> None:
+    random = np.random.default_rng(5)
+    first, second = random.normal(1, 1, 800) ** 2, random.normal(0.5, 2, 800) ** 2
+    alone = Dependence(np.arange(800), random.integers(0, 50, 800), reach=24)
+    for follow in (np.asarray, np.sqrt):
+        found = dependent_interval(first, second, alone, follow=follow)
+        expected = paired_interval(first, second, follow=follow)
+        assert found[0] == expected[0]
+        assert found == pytest.approx(expected, abs=0.05 * (expected[2] - expected[1]))
+
+
+def test_channels_at_one_time_are_one_event() -> None:
+    """Ten copies of a channel say no more than one, and the order of the scores says nothing."""
+    random = np.random.default_rng(6)
+    scores = overlapping(random, 500, 5, 0.5)
+    once = dependent_interval(scores, np.zeros(500), Dependence(np.zeros(500, int), np.arange(500), 5))
+    shuffled = random.permutation(5000)
+    copies = Dependence(np.zeros(5000, int), np.tile(np.arange(500), 10), 5).take(shuffled)
+    assert dependent_interval(np.tile(scores, 10)[shuffled], np.zeros(5000), copies) == pytest.approx(once)
+
+
+def test_the_long_run_variance_is_that_of_its_definition() -> None:
+    sums = np.random.default_rng(7).normal(size=40)
+    for width in (1.0, 3.5, 12.0, 100.0):
+        expected = sum(
+            (1 - abs(s - t) / width) * sums[s] * sums[t] for s in range(40) for t in range(40) if abs(s - t) < width
+        )
+        assert interval._long_run(sums, width) == pytest.approx(max(expected, 0.0), abs=1e-9)
+
+
+def test_too_few_blocks_promise_nothing() -> None:
+    scores = np.random.default_rng(8).normal(1, 0.1, 60)
+    close = Dependence(np.zeros(60, int), np.arange(60), 24)
+    assert np.isnan(dependent_interval(scores, np.zeros(60), close)[1:]).all()
+    assert np.isnan(dependent_interval(np.empty(0), np.empty(0), close.take(np.arange(0)))).all()
+
+
+def test_the_way_that_leaves_most_doubt_counts() -> None:
+    """Each of 30 series alone looks sure; what they share at one time does not."""
+    random = np.random.default_rng(9)
+    shocks = overlapping(random, 200, 5, 0.5)
+    scores = (0.1 + np.tile(shocks, 30)).astype(float)
+    within = Dependence(np.repeat(np.arange(30), 200), np.tile(np.arange(200), 30), 5)
+    clock = Dependence(np.zeros(6000, int), np.tile(np.arange(200), 30), 5)
+    task = error_task(False)
+    task.scores = lambda outputs, examples: outputs["error"]  # type: ignore[attr-defined]
+    task.metrics = lambda outputs, examples: {"mse": float(outputs["error"].mean())}  # type: ignore[attr-defined]
+    verdicts = []
+    for ways in ((within,), (clock,), (within, clock)):
+        task.dependence = lambda examples, ways=ways: ways  # type: ignore[attr-defined]
+        rivals = {"mean": {"error": scores}}
+        verdicts.append(compare(task, {"error": np.zeros(6000)}, rivals, None))  # type: ignore[arg-type]
+    alone, shared, both = (verdict.interval[1] - verdict.interval[0] for verdict in verdicts)
+    assert alone < 0.3 * shared
+    assert both == shared
 
 
 def test_one_seed_widens_nothing() -> None:

@@ -41,12 +41,27 @@ def test_seasonal_naive_by_hand():
 
 
 def test_random_walk_by_hand():
+    """Six steps led from 0 to 21, so it goes on by 3.5 a step."""
     values = np.array([0.0, 1, 3, 6, 10, 15, 21, 5, 5, 5])
     _, _, examples = windows_of(values, horizon=3)
     found = random_walk(examples, LEVELS)
-    sigma = np.sqrt(np.mean(np.diff(examples.panel.training(0, 0)) ** 2))
-    assert found["forecast"].tolist() == [[21, 21, 21]]
-    assert found["quantiles"][0, :, 2] == pytest.approx(21 + Z * sigma * np.sqrt([1, 2, 3]))
+    sigma = np.diff(examples.panel.training(0, 0)).std()
+    ahead = np.array([1, 2, 3])
+    assert sigma > 0
+    assert found["forecast"] == pytest.approx(21 + 3.5 * ahead[None])
+    width = Z * sigma * np.sqrt(ahead * (1 + ahead / 6))
+    assert found["quantiles"][0, :, 2] == pytest.approx(21 + 3.5 * ahead + width)
+    assert found["quantiles"][0, :, 0] == pytest.approx(21 + 3.5 * ahead - width)
+
+
+def test_a_drift_begins_with_the_first_value_that_is_known():
+    """Of each channel of each series; the steps before it and those missing in between change nothing."""
+    first = np.column_stack([np.append([np.nan, np.nan], 2.0 * np.arange(18)), 5.0 - np.arange(20)])
+    second = np.column_stack([np.where(np.arange(20) == 7, np.nan, 3.0 * np.arange(20)), np.full(20, 4.0)])
+    _, _, examples = windows_of(first, second, horizon=2)
+    found = random_walk(examples, LEVELS)
+    assert found["forecast"] == pytest.approx(examples.truth())
+    assert found["quantiles"] == pytest.approx(np.repeat(examples.truth()[..., None], 3, axis=2), abs=1e-6)
 
 
 def test_a_history_shorter_than_a_season():

@@ -40,7 +40,7 @@ def test_rare_symbols_begin_small(vocabulary: int, tied: bool, std: float) -> No
 def test_values_go_straight_through() -> None:
     spec = Spec("values", 3, "step", 1)
     batch = make_batch(spec)
-    front = Front(spec, ModelSettings(dropout=0.9)).train()
+    front = Front(spec, ModelSettings(embedding_dropout=0.9)).train()
     assert front.size == 3
     assert torch.equal(front(batch).values, batch.inputs.values)
     assert not list(front.parameters())
@@ -165,7 +165,7 @@ def test_dropout_leaves_raw_values_and_static_inputs_alone() -> None:
     spec = Spec("ids", 9, "step", 1, static_size=2)
     batch = make_batch(spec)
     torch.manual_seed(0)
-    front = Front(spec, ModelSettings(dropout=0.5)).train()
+    front = Front(spec, ModelSettings(embedding_dropout=0.5)).train()
     found = front(batch).values
     assert (found[:, :9] == 0).any()
     assert torch.equal(found[:, 9:], front.eval()(batch).values[:, 9:])

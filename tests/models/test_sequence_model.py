@@ -18,7 +18,7 @@ from ostinato.models.settings import HEADED
 from ostinato.tasks.settings import TaskSettings
 
 CELLS = list(get_args(get_type_hints(ModelSettings)["cell"]))
-POOLS = ["last", "mean", "max", "attention"]
+POOLS = ["last", "mean", "max", "concat", "attention"]
 SPECS = {
     "ids": Spec("ids", 9, "step", 4),
     "values": Spec("values", 3, "sequence", 2),
@@ -71,7 +71,8 @@ def test_sequence_answer_is_the_pooled_stack(pool: str, bidirectional: bool) -> 
             scores = torch.stack([(second.weight @ torch.tanh(first.weight @ h + first.bias))[0] for h in steps])
             pooled = sum(a * h for a, h in zip(torch.softmax(scores, 0), steps, strict=True))
         else:
-            pooled = steps.mean(0) if pool == "mean" else steps.amax(0)
+            parts = {"mean": [steps.mean(0)], "max": [steps.amax(0)], "concat": [last, steps.mean(0), steps.amax(0)]}
+            pooled = torch.cat(parts[pool])
         expected = model.head.linear.weight @ pooled + model.head.linear.bias
         torch.testing.assert_close(output[row], expected, atol=1e-6, rtol=1e-5)
 
@@ -185,8 +186,9 @@ def test_every_setting_learns(
             max_lag=20 if init == "chrono" else 0,
             learned_state=learned_state and cell not in HEADED,
             dropout=0.2,
+            embedding_dropout=0.3,
             embedding=4,
-            symbol_dropout=0.1 if spec.inputs == "ids" else 0.0,
+            symbol_dropout=0.1,
         ).train()
         batch = make_batch(spec)
         output, state = model(batch)
@@ -232,7 +234,7 @@ def test_odd_batches(name: str, pool: str, lengths: list[int]) -> None:
 
 def test_dropout_is_random_in_training_only_and_repeats_with_its_seed() -> None:
     spec = Spec("ids", 9, "step", 4)
-    model = make(spec, layers=2, dropout=0.5, symbol_dropout=0.3)
+    model = make(spec, layers=2, dropout=0.5, embedding_dropout=0.4, symbol_dropout=0.3)
     batch = make_batch(spec)
 
     def run(seed: int) -> Tensor:
@@ -263,7 +265,6 @@ def test_a_state_that_cannot_be_continued_is_refused() -> None:
         (Spec("values", 3, "step", 3), {"tied": True}, r"inputs are values.*model\.tied=false"),
         (Spec("ids", 9, "step", 4), {"tied": True}, r"9 go in and 4 come out.*model\.tied=false"),
         (Spec("ids", 9, "sequence", 9), {"tied": True}, r"model\.tied=false"),
-        (Spec("values", 3, "step", 4), {"symbol_dropout": 0.1}, r"values, not symbols"),
         (Spec("ids", 9, "step", 4), {"cell": "gru", "forget_bias": 2.0}, r"no forget gate"),
         (
             Spec("ids", 9, "step", 4),
@@ -283,6 +284,7 @@ def test_a_state_that_cannot_be_continued_is_refused() -> None:
         (Spec("ids", 9, "step", 4), {"layers": 0}, r"model\.layers must be at least 1"),
         (Spec("ids", 9, "step", 4), {"embedding": -1}, r"model\.embedding must be at least 0"),
         (Spec("ids", 9, "step", 4), {"dropout": 1.0}, r"model\.dropout is a share"),
+        (Spec("ids", 9, "step", 4), {"embedding_dropout": 1.0}, r"model\.embedding_dropout is a share"),
         (Spec("ids", 9, "step", 4), {"symbol_dropout": -0.1}, r"model\.symbol_dropout is a share"),
     ],
 )

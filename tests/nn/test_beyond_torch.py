@@ -31,6 +31,13 @@ LAYERS = {
     "indrnn": lambda **more: nn.IndRNN(3, 4, **more),
     "slstm": lambda **more: nn.SLSTM(3, 4, num_heads=2, **more),
     "mlstm": lambda **more: nn.MLSTM(3, 4, num_heads=2, **more),
+    "min_gru": lambda **more: nn.MinGRU(3, 4, **more),
+    "min_lstm": lambda **more: nn.MinLSTM(3, 4, **more),
+    "qrnn": lambda **more: nn.QRNN(3, 4, **more),
+    "qrnn_1": lambda **more: nn.QRNN(3, 4, window=1, **more),
+    "sru": lambda **more: nn.SRU(3, 4, **more),
+    "rg_lru": lambda **more: nn.RGLRU(3, 4, **more),
+    "lru": lambda **more: nn.LRU(3, 4, **more),
 }
 DEEP = {"num_layers": 2, "bidirectional": True}
 
@@ -405,12 +412,42 @@ def test_compiled_dropout_and_learned_state() -> None:
     torch.testing.assert_close(compiled(x)[0], layer(x, reset=flags)[0], atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("kind", ["rnn", "lstm", "gru"])
+def test_compiled_once_for_all_sizes(kind: str) -> None:
+    """Equal lengths without resets: the native operators themselves, batch and time dynamic; or what is forced."""
+    torch.compiler.reset()
+    layer = LAYERS[kind](dropout=0.0, **DEEP)
+    graphs: list[list[str]] = []
+
+    def look(module: torch.fx.GraphModule, _: Any) -> Any:
+        graphs.append([str(node.target) for node in module.graph.nodes if node.op == "call_function"])
+        return module
+
+    compiled = torch.compile(copy.deepcopy(layer), fullgraph=True, backend=look, dynamic=True)
+    for steps, batch in ((4, 6), (7, 2), (3, 5)):
+        x = torch.randn(steps, batch, 3, requires_grad=True)
+        results = []
+        for module in (layer, compiled):
+            output, final = module(x)
+            total = output.square().sum() + sum(part.sum() for part in parts(final))
+            results.append([output, *parts(final), *torch.autograd.grad(total, [x, *module.parameters()])])
+        for ours, wanted in zip(*results, strict=True):
+            torch.testing.assert_close(ours, wanted, atol=1e-6, rtol=1e-5)
+    assert len(graphs) == 1
+    assert graphs[0].count("ostinato.native_forward.default") == 2
+    with force("reference"):
+        torch.testing.assert_close(compiled(x)[0], layer(x)[0], atol=1e-6, rtol=0)
+    assert "ostinato.native_forward.default" not in graphs[-1]
+
+
 def test_exported() -> None:
+    """Batch and time stay free, and the program asks the engines of the machine that runs it."""
     layer = nn.GRU(3, 4, num_layers=2).eval()
     x = torch.randn(6, 2, 3)
-    steps = torch.export.Dim("steps", min=2, max=50)
-    program = torch.export.export(layer, (x,), dynamic_shapes={"input": {0: steps}})
-    longer = torch.randn(11, 2, 3)
+    steps, batch = torch.export.Dim("steps", min=2, max=50), torch.export.Dim("batch", min=1, max=50)
+    program = torch.export.export(layer, (x,), dynamic_shapes={"input": {0: steps, 1: batch}})
+    assert not any("native" in str(node.target) for node in program.graph.nodes)
+    longer = torch.randn(11, 5, 3)
     torch.testing.assert_close(program.module()(longer)[0], layer(longer)[0], atol=1e-6, rtol=0)
 
 

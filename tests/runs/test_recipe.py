@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -149,3 +150,23 @@ def test_whole_numbers_survive(chosen: dict[str, int]) -> None:
 
 def test_every_key_is_known() -> None:
     assert {"data.target", "task.horizon", "model.cell", "training.seed", "optimizer.name", "files.test"} <= set(keys())
+
+
+def test_files_are_seen_from_the_folder_of_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recipe and its data can be moved together; in memory a path is what was typed."""
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    recipe = Recipe.of({"files.data": "data/x.csv", "files.test": str(tmp_path / "y.csv")})
+    recipe.save("runs/a/recipe.yaml")
+    assert yaml.safe_load(Path("runs/a/recipe.yaml").read_text())["files"] == {
+        "data": "../../data/x.csv",
+        "valid": "",
+        "test": "../../y.csv",
+    }
+    found = Recipe.load("runs/a/recipe.yaml").files
+    assert (found.data, found.valid, found.test) == (str(Path("data/x.csv")), "", "y.csv")
+    (tmp_path / "runs").rename(tmp_path / "elsewhere")
+    monkeypatch.chdir(tmp_path / "elsewhere" / "a")
+    assert Recipe.load("recipe.yaml").files.data == str(Path("../../data/x.csv"))
+    absolute = Recipe.load(tmp_path / "elsewhere" / "a" / "recipe.yaml").files
+    assert absolute.data == str(tmp_path / "data" / "x.csv")

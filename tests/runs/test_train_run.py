@@ -280,3 +280,40 @@ def test_loaded_from_a_run(run: Run) -> None:
     assert alone["prediction"][0] == answers["prediction"][0]
     assert alone["probability"][0] == pytest.approx(answers["probability"][0], abs=1e-6)
     assert time.perf_counter() - start < 30
+
+
+def test_paths_are_told_as_typed_and_found_again_from_elsewhere(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(data, tmp_path / "words.csv")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=r"^word\.csv: does not exist"):
+        quick(Path("word.csv"), Path("run"))
+
+    class Stop(Reporter):
+        def on_seed(self, seed: int, number: int, count: int) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        quick(Path("words.csv"), Path("run"), reporter=Stop())
+    assert "data: ../words.csv" in Path("run/recipe.yaml").read_text()
+    monkeypatch.chdir(tmp_path.parent)
+    stages: list[str] = []
+
+    class Stages(Reporter):
+        def on_stage(self, stage: str) -> None:
+            stages.append(stage)
+
+    finished = resume(Path(tmp_path.name) / "run", reporter=Stages())
+    assert stages[0] == f"reading {Path(tmp_path.name) / 'words.csv'}"
+    assert finished.metrics["test"]["model"]
+
+
+def test_the_defaults_of_a_tagger_fit_series_too(tmp_path: Path) -> None:
+    draw = [[(7 * row + 3 * step) % 11 - 5.0 for step in range(3 + row % 4)] for row in range(60)]
+    rows = [{"x": x, "kind": ["up" if value > 0 else "down" for value in x]} for x in draw]
+    path = tmp_path / "signs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = quick(path, tmp_path / "run", training__epochs=20, optimizer__learning_rate=0.03)
+    assert found.metrics["task"] == "tag"
+    assert found.metrics["test"]["model"]["accuracy"] > 0.9

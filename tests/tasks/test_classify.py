@@ -69,6 +69,30 @@ def test_balanced_weights_and_smoothing_are_in_the_loss():
     torch.testing.assert_close(task.loss(logits, batch)[0], expected)
 
 
+def test_logits_adjusted_for_rare_labels_are_in_the_loss():
+    """x occurs once and y twice: the loss is taken at the logits plus a times ln 1/3 and ln 2/3."""
+    task = fitted(logit_adjustment=0.5)
+    batch = task.examples(TRAIN).take(torch.arange(3))
+    logits = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
+    chances = logits.exp() * torch.tensor([1 / 3, 2 / 3]).sqrt()
+    chances = chances / chances.sum(1, keepdim=True)
+    expected = -chances[torch.arange(3), batch.targets].log().mean()
+    torch.testing.assert_close(task.loss(logits, batch)[0], expected)
+    assert Classify.from_config(json.loads(json.dumps(task.to_config()))) == task
+    old = {key: value for key, value in task.to_config().items() if key != "logit_adjustment"}
+    assert Classify.from_config(old).logit_adjustment == 0.0
+
+
+def test_rows_with_equal_inputs_are_one_proof():
+    """Rows without a label are not scored, so they are not counted; where all inputs differ every row is its own."""
+    task = fitted()
+    table = table_of(["ab", "b", "ab", "ba", "b", "ab"], ["x", "y", "y", "", "x", "x"], {3})
+    (way,) = task.dependence(task.examples(table))
+    assert way.track.tolist() == [0, 1, 0, 1, 0]
+    assert way.place.tolist() == [0] * 5
+    assert task.dependence(task.examples(table_of(["ab", "b", "ba"], ["x", "y", "y"]))) == ()
+
+
 def test_missing_and_unseen_labels_teach_nothing():
     task = fitted()
     table = table_of(["a", "b", "c"], ["", "new", "x"], {0})

@@ -274,3 +274,32 @@ def test_a_window_is_a_slice(lengths, look_back, horizon, data):
         scale = float(batch.scale[b])
         assert batch.inputs[b][:, 0].numpy() * scale + past[-1] == pytest.approx(past, abs=1e-5)
         assert batch.targets[b].numpy() * scale + past[-1] == pytest.approx(series[origin : origin + horizon], abs=1e-5)
+
+
+def ways(*values, times=(), horizon=2):
+    table = table_of(*values, times=times)
+    settings = TaskSettings(horizon=horizon, look_back=4, segment=1, season=1)
+    parts = cut(table, DataSettings(valid=4, test=4), settings)
+    task = Forecast.fit(parts.train, DataSettings(), settings)
+    examples = task.examples(parts.test)
+    return examples, task.dependence(examples)
+
+
+def test_channels_of_a_series_share_its_track_and_its_places():
+    examples, (way,) = ways(np.column_stack([wave(30), wave(30, seed=1)]), wave(40)[:, None] @ np.ones((1, 2)))
+    assert way.track.tolist() == examples.series.tolist() == [0] * 6 + [1] * 6
+    assert way.place.tolist() == examples.origin.tolist() == [26, 27, 28] * 2 + [36, 37, 38] * 2
+    assert way.reach == 2
+
+
+def test_series_that_tell_their_times_also_share_a_clock():
+    """The second begins four hours later and ends with the first: at each hour both are one event."""
+    _, (within, clock) = ways(wave(30), wave(26), times=(hours(30), hours(26, "2024-01-01T04")))
+    assert within.track.tolist() == [0] * 3 + [1] * 3
+    assert (clock.track.tolist(), clock.place.tolist(), clock.reach) == ([0] * 6, [0, 1, 2] * 2, 2)
+
+
+def test_series_that_tick_in_turns_share_a_clock_of_more_places():
+    halves = hours(30).astype("datetime64[m]") + 30
+    _, (_, clock) = ways(wave(30), wave(30), times=(hours(30), halves))
+    assert (clock.place.tolist(), clock.reach) == ([0, 2, 4, 1, 3, 5], 4)

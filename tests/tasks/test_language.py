@@ -115,6 +115,16 @@ def test_scores_are_means_of_texts_or_blocks():
     assert task.scores({"nll": nll}, task.examples(document)).tolist() == [1.0, 2.0, 4.0]
 
 
+def test_blocks_of_a_document_are_neighbours_and_texts_are_not():
+    documents = table_of(["ab" * 1200, "a", "ba" * 501])
+    task = fitted(documents)
+    (way,) = task.dependence(task.examples(documents))
+    assert (way.track.tolist(), way.place.tolist(), way.reach) == ([0, 0, 0, 2, 2], [0, 1, 2, 0, 1], 1)
+    texts = table_of(["abc", "ab"])
+    task = fitted(texts)
+    assert task.dependence(task.examples(texts)) == ()
+
+
 def test_documents_are_laid_out_in_lanes_and_texts_are_not():
     document = table_of(["ab" * 1280 + "a"])
     task = fitted(document)

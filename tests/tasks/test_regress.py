@@ -89,3 +89,12 @@ def test_targets_that_are_no_numbers_are_refused():
         Regress.fit(table_of([NAN]), DataSettings(), TaskSettings())
     with pytest.raises(DataError, match="an infinite value"):
         Regress.fit(table_of([1.0, np.inf]), DataSettings(), TaskSettings())
+
+
+def test_rows_with_equal_inputs_are_one_proof():
+    values = [np.arange(3.0)[:, None] + n for n in (0, 1, 0, 0)]
+    columns = {"s": Column("s", Kind.SERIES, values), "y": Column("y", Kind.NUMBER, np.array([1.0, 2.0, NAN, 3.0]))}
+    task = fitted()
+    (way,) = task.dependence(task.examples(Table(columns)))
+    assert (way.track.tolist(), way.place.tolist()) == ([0, 1, 0], [0, 0, 0])
+    assert task.dependence(task.examples(TRAIN)) == ()

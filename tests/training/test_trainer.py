@@ -137,6 +137,23 @@ def test_stops_when_nothing_gets_better_and_keeps_the_best_weights() -> None:
     assert not trainer.model.training
 
 
+@pytest.mark.parametrize(("patience", "kept"), [(0, 4), (9, 2)])
+def test_the_last_epoch_is_kept_where_it_is_asked_for_without_patience(patience: int, kept: int) -> None:
+    trainer = make(epochs=4, patience=patience, keep="last", valid=parity(50, 1))
+    script = iter([0.1, 0.9, 0.4, 0.5])
+    trainer.task.metrics = lambda outputs, examples: {"accuracy": next(script), "loss": 1.0}
+    weights: list[torch.Tensor] = []
+
+    class Keep(Callback):
+        def on_epoch(self, progress: Progress, row: Row) -> None:
+            weights.append(trainer.model.state_dict()["head.weight"].clone())
+
+    trainer.callbacks = (Keep(),)
+    assert trainer.fit().best_epoch == kept
+    assert torch.equal(trainer.model.state_dict()["head.weight"], weights[kept - 1])
+    assert not torch.equal(weights[1], weights[3])
+
+
 def test_of_equals_the_one_with_the_lower_loss_is_best() -> None:
     trainer = make(epochs=4, patience=0)
     script = iter([(0.5, 3.0), (0.9, 2.0), (0.9, 1.0), (0.9, 1.5)])

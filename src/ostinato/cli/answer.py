@@ -55,9 +55,9 @@ def evaluate_command(
     """Measure a model on other data."""
     with ending():
         from ostinato.cli.results import grid
-        from ostinato.cli.screen import number
         from ostinato.runs.folder import without_nan
         from ostinato.runs.loaded import load
+        from ostinato.training.words import number
 
         model = load(run, device=device)
         metrics = model.evaluate(data)

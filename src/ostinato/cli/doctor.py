@@ -23,7 +23,7 @@ def doctor_command() -> None:
 
         from ostinato import __version__, nn
         from ostinato.cli.results import grid
-        from ostinato.engines import ENGINES, explain
+        from ostinato.engines import ENGINES, explain, native_state
         from ostinato.training.device import choose_device
 
         versions = [[name, metadata.version(name)] for name in PACKAGES]
@@ -38,6 +38,7 @@ def doctor_command() -> None:
                 ["mps", mps],
                 ["training.device=auto", f"means {choose_device('auto')}"],
                 ["engines", ", ".join(ENGINES)],
+                ["native engine", native_state()],
             ]
         )
         device = choose_device("auto")

@@ -27,7 +27,7 @@ def show(run: Run, *, as_json: bool) -> None:
 
 def table(test: dict[str, Any]) -> None:
     """One row the model, one each baseline, one column a metric."""
-    from ostinato.cli.screen import number
+    from ostinato.training.words import number
 
     rows = [("model", test["model"]), *test["baselines"].items()]
     names = list(test["model"])
@@ -36,7 +36,7 @@ def table(test: dict[str, Any]) -> None:
 
 def spread(seeds: dict[str, Any]) -> None:
     """Mean and standard deviation over the seeds."""
-    from ostinato.cli.screen import number
+    from ostinato.training.words import number
 
     parts = [f"{key} {number(key, mean)} ± {number(key, seeds['sd'].get(key))}" for key, mean in seeds["mean"].items()]
     typer.echo(f"over {len(seeds['metrics'])} seeds: {', '.join(parts)}; seed {seeds['deployed']} is deployed")

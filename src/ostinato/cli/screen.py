@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from typing import Any
 
@@ -13,8 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from ostinato.runs.reporter import Reporter, Understood
 from ostinato.training import History
 from ostinato.training import Progress as Standing
-
-PERCENT = frozenset({"accuracy", "macro_f1", "span_f1", "error", "coverage"})
+from ostinato.training.words import end_line, epoch_line, first_metrics, many, seconds
 
 
 class Screen(Reporter):
@@ -71,27 +69,19 @@ class Screen(Reporter):
             return
         total = progress.epochs * progress.steps
         done = (progress.epoch - 1) * progress.steps + progress.step
-        told = f"loss {progress.loss:.4f}{_metric(progress.metrics)}  {_many(progress.steps_per_second)} steps/s"
+        told = f"loss {progress.loss:.4f}{first_metrics(progress.metrics)}  {many(progress.steps_per_second)} steps/s"
         told += f"  {seconds(progress.seconds_left)} left"
         name = f"{self._seed}epoch {progress.epoch}/{progress.epochs}"
         self._bar.update(self._task, description=name, total=total, completed=done, told=told)
 
     def on_epoch(self, progress: Standing, row: dict[str, Any]) -> None:
         """A line an epoch."""
-        metrics = {name: value for name, value in row["metrics"].items() if value is not None}
-        loss = "nan" if row["loss"] is None else f"{row['loss']:.4f}"
-        self._say(
-            f"{self._seed}epoch {row['epoch']}/{progress.epochs}  loss {loss}{_metric(metrics)}  "
-            f"{_many(progress.steps_per_second)} steps/s  {seconds(progress.seconds_left)} left"
-        )
+        self._say(f"{self._seed}{epoch_line(progress, row)}")
 
     def on_end(self, history: History) -> None:
         """Closes the bar and says which epoch was kept and what ended the training."""
         self.close()
-        self._say(
-            f"{self._seed}stopped by {history.stopped} after {seconds(history.seconds)}; "
-            f"the weights of epoch {history.best_epoch} are kept"
-        )
+        self._say(f"{self._seed}{end_line(history)}")
 
     def on_warning(self, message: str) -> None:
         """Always shown."""
@@ -112,30 +102,3 @@ def _safe(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-def _metric(metrics: dict[str, float]) -> str:
-    """The first two metrics beside the loss, or the loss of the validation part where there is no other."""
-    shown = [(name, value) for name, value in metrics.items() if name not in {"loss", "log_loss"}][:2]
-    return "".join(f"  {name} {number(name, value)}" for name, value in shown)
-
-
-def number(metric: str, value: float | None) -> str:
-    """A metric as people read it: shares in per cent, a missing one as a dash."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{100 * value:.1f} %" if metric in PERCENT else f"{value:.4g}"
-
-
-def _many(count: float) -> str:
-    return f"{count / 1000:,.0f}k" if count >= 10_000 else f"{count:,.0f}"
-
-
-def seconds(count: float) -> str:
-    """``12 s``, ``1 min 15 s`` or ``2 h 3 min``."""
-    if not math.isfinite(count):
-        return "?"
-    whole = round(count)
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ostinato.data.cells import Cells, as_text, is_list, share_of_numbers, shown, to_numbers, whole
+from ostinato.data.cells import Cells, as_text, is_list, plural, share_of_numbers, shown, to_numbers, whole
 from ostinato.data.dna import IUPAC
 from ostinato.data.settings import DataSettings
 from ostinato.data.table import SEQUENCE_KINDS, Kind
@@ -40,27 +40,43 @@ def guess(cells: Cells, settings: DataSettings) -> dict[str, Guess]:
     """
     check_overrides(cells, settings)
     guesses = {name: _guess(cells[name], settings) for name in cells.names}
-    if settings.target in cells.names and settings.target not in settings.kinds:
-        _check_typo(cells, settings.target, guesses[settings.target])
+    target = settings.target
+    if target in cells.names and target not in settings.kinds:
+        row = _typo(cells[target], guesses[target], target=True)
+        if row is not None:
+            cell = shown(cells[target][row])
+            told = f"{cell} is not a number, but nearly all others are: correct it, or set data.kinds.{target}=category"
+            raise cells.fault(told, row, target)
     if not any(g.kind in SEQUENCE_KINDS or g.kind is Kind.NUMBER for g in guesses.values()):
         _promote(cells, settings, guesses)
     return guesses
 
 
-def _check_typo(cells: Cells, name: str, found: Guess) -> None:
-    """Raises where a target would be numbers but for less than a tenth of its cells."""
-    series = cells[name]
+def _typo(series: pl.Series, found: Guess, *, target: bool) -> int | None:
+    """The first cell without which a column of categories or text would be one of numbers; None where it is none.
+
+    Nine tenths of the cells must be numbers; of a target they must also be too many different ones for labels.
+    """
     if is_list(series) or found.kind not in {Kind.CATEGORY, Kind.TEXT} or share_of_numbers(series) <= 0.9:
-        return
+        return None
     _, bad = to_numbers(series)
-    if bad.any() and _guess_target(series.filter(pl.Series(~bad))).kind is Kind.NUMBER:
-        row = int(np.argmax(bad))
-        raise cells.fault(
-            f"{shown(series[row])} is not a number, but nearly all others are: correct it, or set "
-            f"data.kinds.{name}=category",
-            row,
-            name,
-        )
+    if not bad.any() or (target and _guess_target(series.filter(pl.Series(~bad))).kind is not Kind.NUMBER):
+        return None
+    return int(np.argmax(bad))
+
+
+def doubts(cells: Cells, settings: DataSettings, guesses: dict[str, Guess]) -> tuple[str, ...]:
+    """A note on each column that would be numbers but for a few cells, which may be typing errors."""
+    notes = []
+    for name, found in guesses.items():
+        row = None if name in settings.kinds else _typo(cells[name], found, target=name == settings.target)
+        if row is not None:
+            count = int(to_numbers(cells[name])[1].sum())
+            more = f" and {plural(count - 1, 'other')}" if count > 1 else ""
+            cell = f"{shown(cells[name][row])} in row {int(cells.lines[row])}{more}"
+            told = f"{name}: read as {found.kind.value}, though all but {plural(count, 'value')} are numbers ({cell})"
+            notes.append(f"{told}: if that is a mistake, correct it, or set data.kinds.{name}=number")
+    return tuple(notes)
 
 
 def check_overrides(cells: Cells, settings: DataSettings) -> None:

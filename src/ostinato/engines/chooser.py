@@ -7,18 +7,24 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from ostinato.engines.aten import KERNELS, TorchEngine, kernel_of, transformed
 from ostinato.engines.native import DENSE, NativeEngine, serves_dense
 from ostinato.engines.reference import ReferenceEngine
 from ostinato.engines.request import Engine, Kernel, Request, Result
+from ostinato.engines.scan import ScanEngine
 from ostinato.errors import UsageError, nearest
 
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (NativeEngine(), TorchEngine(), ReferenceEngine())}
+ENGINES: dict[str, Engine] = {
+    engine.name: engine for engine in (NativeEngine(), ScanEngine(), TorchEngine(), ReferenceEngine())
+}
 """Every engine by its name, the fastest first: the first that does not refuse a request serves it."""
 
 FORCED: ContextVar[str | None] = ContextVar("FORCED", default=None)
+FORCING: list[str] = []
+"""What is forced now in any context, for compiled code, which asks again when this changes."""
 
 
 class Choice(NamedTuple):
@@ -59,6 +65,9 @@ def dense_kernel(cell_name: str, input: Tensor, *, projected: bool) -> Kernel | 
 
     A layer asks here first, so that the plain case costs no more than it must.
     """
+    if torch.compiler.is_compiling():
+        # the compiler can look neither into a context variable nor into PyTorch's kernels
+        return DENSE[cell_name] if not FORCING and not projected and serves_dense(cell_name, input) else None
     forced = FORCED.get()
     if forced in {None, NativeEngine.name} and not projected and serves_dense(cell_name, input):
         return DENSE[cell_name]
@@ -77,7 +86,9 @@ def force(name: str) -> Iterator[None]:
     if name not in ENGINES:
         raise UsageError(f"no engine '{name}'.{nearest(name, list(ENGINES))}")
     token = FORCED.set(name)
+    FORCING.append(name)
     try:
         yield
     finally:
+        FORCING.remove(name)
         FORCED.reset(token)

@@ -13,7 +13,8 @@ from torch.nn.functional import dropout
 
 from ostinato.cells import State, Weights
 from ostinato.cells.base import like
-from ostinato.engines.native_operators import KERNELS, MISSING, NUMBERS
+from ostinato.engines.native_operators import KERNELS, MISSING, NUMBERS, Call, layout
+from ostinato.engines.noise import Noise
 from ostinato.engines.request import Engine, Kernel, Request, Result, Stack, StackResult
 from ostinato.sequences.segments import episode_ends
 
@@ -42,7 +43,9 @@ class NativeEngine(Engine):
             f"it has no kernel for cell '{request.cell.name}'": request.cell.name not in KERNELS,
             "its kernels do not project": request.weights.hr is not None,
             "its kernels keep states and gates to themselves": request.trace,
-            "its kernels know no masks within the recurrence": request.noise is not None and request.noise.inside,
+            "its kernels draw no masks under vmap": request.noise is not None
+            and request.noise.inside
+            and torch._C._are_functorch_transforms_active(),
             f"it serves the CPU, not {' and '.join(sorted(devices))}": bool(devices),
             f"it computes in float32 or float64, not {' and '.join(sorted(map(str, dtypes)))}": len(dtypes) > 1
             or weight.dtype not in NUMBERS,
@@ -60,9 +63,10 @@ class NativeEngine(Engine):
         state = [part.unsqueeze(0) for part in request.state]
         flags = None if request.reset is None else request.reset.unsqueeze(0)
         inputs = matched([request.rows.data, *state], request.weights)
-        flow = (request.rows.batch_sizes, flags)
-        weights = tensors_of([request.weights])
-        output, *after = layer(inputs, flow, weights, request.cell.name, two=False, reverse=request.reverse)
+        noise, seed = noise_of(request.noise, request.layer)
+        flow = (request.rows.batch_sizes, flags, request.rows.order if noise else None)
+        call = Call(request.cell.name, noise, seed, reverse=request.reverse)
+        output, *after = layer(inputs, flow, tensors_of([request.weights], call.cell), call, low=request.low)
         return Result(output, like(request.state, (part.squeeze(0) for part in after)))
 
     def takes_whole(self, stack: Stack) -> bool:
@@ -81,8 +85,10 @@ class NativeEngine(Engine):
                 data = dropout(data, stack.dropout)
             own = stack.weights[at : at + directions]
             inputs = matched([data, *(part[at : at + directions] for part in stack.state)], own[0])
-            flow = (rows.batch_sizes, flags)
-            data, *after = layer(inputs, flow, tensors_of(own), stack.cell.name, two=stack.bidirectional, reverse=False)
+            call = Call(stack.cell.name, two=stack.bidirectional)
+            data, *after = layer(
+                inputs, (rows.batch_sizes, flags, None), tensors_of(own, call.cell), call, low=stack.low
+            )
             finals.append(tuple(after))
         state = like(stack.state, (torch.cat(parts) for parts in zip(*finals, strict=True)))
         return StackResult(data, state, [])
@@ -99,8 +105,9 @@ def dense(
     _, layers, share, train, bidirectional, batch_first = options
     state = () if hx is None else (hx,) if isinstance(hx, Tensor) else hx
     x = input.transpose(0, 1) if batch_first else input
+    call = Call(cell, two=bool(bidirectional))
     if layers == 1:
-        x, *after = layer([x, *state], NO_FLOW, weights, cell, two=bool(bidirectional), reverse=False)
+        x, *after = layer([x, *state], NO_FLOW, weights, call)
     else:
         finals, directions, count = [], 2 if bidirectional else 1, len(weights) // int(layers)
         for at in range(int(layers)):
@@ -108,21 +115,34 @@ def dense(
                 x = dropout(x, share, bool(train))
             begin = [part[at * directions : (at + 1) * directions] for part in state]
             own = weights[at * count : (at + 1) * count]
-            x, *found = layer([x, *begin], NO_FLOW, own, cell, two=bool(bidirectional), reverse=False)
+            x, *found = layer([x, *begin], NO_FLOW, own, call)
             finals.append(found)
         after = [torch.cat(parts) for parts in zip(*finals, strict=True)]
     return (x.transpose(0, 1) if batch_first else x, *after)
 
 
-NO_FLOW = (None, None)
+NO_FLOW = (None, None, None)
 DENSE = {cell: Kernel(partial(dense, cell), needs_state=False) for cell in KERNELS}
 """Stacks over equal lengths, by cell."""
 
 
 def serves_dense(cell: str, input: Tensor) -> bool:
     """Whether ``DENSE`` can take this input, whose dtype is that of the weights."""
+    if exporting():
+        return False  # what is exported must run elsewhere too
     usual = input.is_cpu and input.dtype in NUMBERS and cell in KERNELS
     return usual and MISSING is None and forward_ad._current_level < 0 and not autocast()
+
+
+exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
+"""Whether torch.export looks on; PyTorch 2.6 cannot tell it from torch.compile."""
+
+
+def native_state() -> str:
+    """The instruction sets the kernels are compiled for that this processor has, the one in use first; or why none."""
+    if MISSING is not None:
+        return f"missing: {MISSING}"
+    return f"{_native.isa()} (of {', '.join(_native.isas())})"
 
 
 def autocast() -> bool:
@@ -135,7 +155,16 @@ def matched(inputs: list[Tensor], weights: Weights) -> list[Tensor]:
     return [part.to(weights.ih.dtype) for part in inputs] if autocast() else inputs
 
 
-def tensors_of(weights: list[Weights]) -> list[Tensor]:
-    """What the kernels read, direction by direction."""
-    found = [part for one in weights for part in (one.ih, one.hh, one.bias_ih, one.bias_hh)]
-    return [part for part in found if part is not None]
+def tensors_of(weights: list[Weights], cell: str) -> list[Tensor]:
+    """What the kernels read, direction by direction, in the order of the cell's shapes."""
+    names = layout(cell, 1, 1, bias=weights[0].bias_ih is not None)
+    return [one[name] for one in weights for name in names]
+
+
+def noise_of(noise: Noise | None, number: int) -> tuple[tuple[float, ...], int]:
+    """What acts within the recurrence of layer ``number``, as the operators want it, and the seed."""
+    if noise is None or not noise.inside:
+        return (), 0
+    training = noise.seed is not None
+    shares = (noise.recurrent_dropout if training else 0.0, noise.zoneout_h, noise.zoneout_c)
+    return (float(training), *shares, float(number)), int(noise.seed) if noise.seed is not None else 0

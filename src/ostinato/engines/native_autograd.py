@@ -7,6 +7,7 @@ has two forms: torch.func can transform the one, and a plain call of the other c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -14,85 +15,98 @@ from torch import Tensor
 
 from ostinato.cells import CELLS, Weights
 from ostinato.engines.native_operators import (
-    KERNELS,
+    KEEP_ALL,
+    KEEP_LITTLE,
+    KEEP_NOTHING,
     LIBRARY,
+    Call,
     Maybe,
     Sizes,
     backward,
     backward_operator,
     forward,
     forward_operator,
-    four,
+    layout,
     sizes_of,
 )
+from ostinato.engines.noise import Noise
 from ostinato.engines.reference import ReferenceEngine
 from ostinato.engines.request import Request
 from ostinato.sequences import Packed
 
 
 class Form(NamedTuple):
-    """What a call is besides its tensors.
+    """A call, and how it is made.
 
-    ``inputs`` counts ``x`` and the parts of the initial state; ``sizes`` are there where the arguments are checked and
-    nothing else wants to see the call, so that the dispatcher can be passed by.
+    ``inputs`` counts ``x`` and the parts of the initial state; ``keep`` is what a differentiated forward keeps;
+    ``sizes`` are there where the arguments are checked and nothing else wants to see the call, so that the dispatcher
+    can be passed by.
     """
 
-    cell: str
-    two: bool
-    reverse: bool
+    call: Call
     inputs: int
+    keep: int = KEEP_ALL
     sizes: Sizes | None = None
 
     @property
     def parts(self) -> int:
         """How many parts a state has."""
-        return KERNELS[self.cell].parts
+        return self.call.kernel.parts
 
-    def forward(self, inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], *, keep: bool) -> list[Tensor]:
+    def forward(self, inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], keep: int) -> list[Tensor]:
         """Call forward."""
         if self.sizes is not None:
-            return forward(self.sizes, inputs, flow, weights, reverse=self.reverse, keep=keep)
+            return forward(self.call, self.sizes, inputs, flow, weights, keep=keep)
+        cell, noise, seed, *form = self.call
         with torch._C._AutoDispatchBelowAutograd():
-            return cast(
-                "list[Tensor]", forward_operator(inputs, flow, weights, self.cell, [self.two, self.reverse], keep)
-            )
+            return cast("list[Tensor]", forward_operator(inputs, flow, weights, cell, noise, seed, form, keep))
 
     def backward(self, kept: Sequence[Tensor], gradients: Maybe, rest: Sequence[Any], *, want_x: bool) -> list[Tensor]:
         """Call backward; ``rest`` are flow, inputs and weights in a row."""
         flow, inputs, weights = self.parted(rest)
         if self.sizes is not None:
-            own, reverse = self.sizes, self.reverse
-            return backward(own, gradients, inputs, flow, kept, weights, reverse=reverse, want_x=want_x)
-        form = [self.two, self.reverse, want_x]
+            return backward(self.call, self.sizes, gradients, inputs, flow, kept, weights, want_x=want_x)
+        cell, noise, seed, *form = self.call
+        arguments = (gradients, inputs, flow, kept, weights, cell, noise, seed, [*form, want_x])
         with torch._C._AutoDispatchBelowAutograd():
-            return cast("list[Tensor]", backward_operator(gradients, inputs, flow, kept, weights, self.cell, form))
+            return cast("list[Tensor]", backward_operator(*arguments))
 
     def parted(self, tensors: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Tensor], Sequence[Tensor]]:
         """Flow, inputs and weights from a row of them."""
-        end = 2 + self.inputs
-        return tensors[:2], tensors[2:end], tensors[end:]
+        end = FLOW + self.inputs
+        return tensors[:FLOW], tensors[FLOW:end], tensors[end:]
 
+
+FLOW = 3
+"""How many tensors say how the steps flow: batch sizes, reset flags, sequences."""
 
 PLAIN = {torch.Tensor, torch.nn.Parameter}
 """Tensors that are nothing more."""
 
 
 def layer(
-    inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], cell: str, *, two: bool, reverse: bool
+    inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], call: Call, *, low: bool = False
 ) -> Sequence[Tensor]:
-    """One layer: ``y`` and the parts of the final state. The arguments are those of the operators."""
+    """One layer: ``y`` and the parts of the final state.
+
+    The arguments are those of the operators; with ``low`` memory is saved and the gates are computed twice.
+    """
     tensors = (*inputs, *weights)
+    wanted = torch.is_grad_enabled() and any(part.requires_grad for part in tensors)
+    if torch.compiler.is_compiling():
+        found = cast("list[Tensor]", forward_operator(inputs, flow, weights, cell, [two, reverse], wanted))
+        return found[:-1] if wanted else found
     transformed = torch._C._are_functorch_transforms_active()
     plain = not transformed and not torch._C._len_torch_dispatch_stack()
     plain = plain and all(type(part) in PLAIN and part.is_cpu for part in tensors)
     plain = plain and all(part is None or part.is_cpu for part in flow)
-    sizes = sizes_of(inputs, flow, weights, cell, two=two) if plain else None
-    form = Form(cell, two, reverse, len(inputs), sizes)
+    sizes = sizes_of(inputs, flow, weights, call) if plain else None
+    form = Form(call, len(inputs), KEEP_LITTLE if low else KEEP_ALL, sizes)
     if transformed:
         return apply_forward(form, *flow, *tensors)[:-1]
-    if torch.is_grad_enabled() and any(part.requires_grad for part in tensors):
+    if wanted:
         return apply_plain_forward(form, *flow, *tensors)[:-1]
-    return form.forward(inputs, flow, weights, keep=False)
+    return form.forward(inputs, flow, weights, KEEP_NOTHING)
 
 
 class Forward(torch.autograd.Function):
@@ -100,9 +114,9 @@ class Forward(torch.autograd.Function):
 
     @staticmethod
     def forward(form: Form, *tensors: Any) -> tuple[Tensor, ...]:
-        """Batch sizes, reset flags, inputs and weights in a row."""
+        """Flow, inputs and weights in a row."""
         flow, inputs, weights = form.parted(tensors)
-        return tuple(form.forward(inputs, flow, weights, keep=True))
+        return tuple(form.forward(inputs, flow, weights, form.keep))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -115,21 +129,23 @@ class Forward(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
         """By the kernel; where a graph of it is wanted, by the function that has one."""
-        form, want_x, saved = ctx.form, ctx.needs_input_grad[3], ctx.saved_tensors
+        form, want_x, saved = ctx.form, ctx.needs_input_grad[1 + FLOW], ctx.saved_tensors
         found: Sequence[Tensor]
-        if torch._C._are_functorch_transforms_active():
+        if any(part is not None and torch._C._functorch.is_legacy_batchedtensor(part) for part in gradients):
+            found = _first(form, saved[2:], gradients[:-1])
+        elif torch._C._are_functorch_transforms_active():
             found = apply_backward(form, want_x, *saved[:2], *gradients[:-1], *saved[2:])
         elif torch.is_grad_enabled():
             found = apply_plain_backward(form, want_x, *saved[:2], *gradients[:-1], *saved[2:])
         else:
             found = form.backward(saved[:2], gradients[:-1], saved[2:], want_x=want_x)
-        return None, None, None, found[0] if want_x else None, *found[1:]
+        return None, *[None] * FLOW, found[0] if want_x else None, *found[1:]
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], form: Form, *tensors: Any) -> tuple[Any, ...]:
         """The mapped dimension becomes more sequences; mapped weights are a loop."""
         dims = in_dims[1:]
-        if any(dim is not None for dim in dims[2 + form.inputs :]):
+        if any(dim is not None for dim in dims[FLOW + form.inputs :]):
             return _looped(info.batch_size, dims, tensors, lambda own: apply_forward(form, *own))
         return _folded(info.batch_size, dims, tensors, form)
 
@@ -159,7 +175,7 @@ class Backward(torch.autograd.Function):
     def vmap(info: Any, in_dims: tuple[Any, ...], form: Form, want_x: bool, *tensors: Any) -> tuple[Any, ...]:
         """A loop, as each element has gradients of the weights of its own; what was folded is computed anew."""
         dims = in_dims[2:]
-        first = 5 + form.parts
+        first = 3 + form.parts + FLOW
         anew = dims[1] is None and any(dim is not None for dim in dims[first : first + form.inputs])
 
         def one(own: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -190,6 +206,17 @@ apply_plain_forward: Apply = _plain(Forward).apply
 apply_plain_backward: Apply = _plain(Backward).apply
 
 
+def _first(form: Form, tensors: Sequence[Any], gradients: Maybe) -> Sequence[Tensor]:
+    """The gradients of inputs and weights by the equations, where the old vmap maps over the gradients."""
+    flow, inputs, weights = form.parted(tensors)
+    with torch.enable_grad(), torch.autocast("cpu", enabled=False):
+        leaves = [part.detach().requires_grad_() for part in (*inputs, *weights)]
+        outputs = _equations(form, flow, leaves[: form.inputs], leaves[form.inputs :])
+        pairs = [(part, above) for part, above in zip(outputs, gradients, strict=True) if above is not None]
+        values, above = [part for part, _ in pairs], [part for _, part in pairs]
+        return torch.autograd.grad(values, leaves, above, allow_unused=True, materialize_grads=True)
+
+
 def _second(
     form: Form, want_x: bool, tensors: Sequence[Tensor], gradients: Sequence[Tensor | None]
 ) -> list[Tensor | None]:
@@ -212,35 +239,53 @@ def _second(
         pairs = zip(values, wanted, strict=True)
         pulled = pull(tuple(torch.zeros_like(value) if part is None else part for value, part in pairs))
     found = iter(pulled)
-    return [*(None if part is None else next(found) for part in upstream), None, None, *found]
+    return [*(None if part is None else next(found) for part in upstream), *[None] * FLOW, *found]
 
 
 def _equations(form: Form, flow: Maybe, inputs: Sequence[Tensor], weights: Sequence[Tensor]) -> list[Tensor]:
     """``y`` and the parts of the final state by the reference engine."""
     x, *states = inputs
-    batch_sizes, reset = flow
-    directions = 2 if form.two else 1
+    batch_sizes, reset, sequences = flow
+    call, units = form.call, weights[1].shape[-1]
     if batch_sizes is None:
         steps, slots = x.shape[:2]
         batch_sizes = torch.full((steps if slots else 0,), slots)
     else:
         slots = states[0].shape[1]
-    rows = Packed(x.reshape(-1, x.shape[-1]), batch_sizes, torch.arange(slots))
+    order = torch.arange(slots) if sequences is None else sequences
+    rows = Packed(x.reshape(-1, x.shape[-1]), batch_sizes, order)
     if not states:
-        states = [x.new_zeros(directions, slots, weights[1].shape[-1])] * form.parts
+        states = [x.new_zeros(call.directions, slots, units)] * form.parts
+    noise, number = noise_of(call)
+    named = layout(call.cell, x.shape[-1], units, bias=True)
+    if len(named) * call.directions != len(weights):
+        named = layout(call.cell, x.shape[-1], units, bias=False)
     results = []
-    for d, own in enumerate(four(weights, directions)):
+    for d in range(call.directions):
+        own = weights[d * len(named) : (d + 1) * len(named)]
         request = Request(
-            CELLS[form.cell],
-            Weights(*cast("list[Tensor]", own)),
+            CELLS[call.cell],
+            Weights(**dict(zip(named, own, strict=True))),
             rows,
-            CELLS[form.cell].State(*(part[d] for part in states)),
+            CELLS[call.cell].State(*(part[d] for part in states)),
             None if reset is None else reset[d],
-            reverse=d == 1 or form.reverse,
+            reverse=d == 1 or call.reverse,
+            noise=noise,
+            layer=number,
         )
         results.append(ReferenceEngine().run(request))
     y = torch.cat([result.output for result in results], 1).reshape(*x.shape[:-1], -1)
     return [y, *(torch.stack(parts) for parts in zip(*(result.state for result in results), strict=True))]
+
+
+def noise_of(call: Call) -> tuple[Noise | None, int]:
+    """The noise of a call as the reference engine wants it, and the number of the layer."""
+    if not call.noise:
+        return None, 0
+    training, recurrent, zoneout_h, zoneout_c, number = call.noise
+    seed = torch.tensor(call.seed) if training else None
+    inside = Noise(recurrent_dropout=recurrent, zoneout_h=zoneout_h, zoneout_c=zoneout_c)
+    return replace(inside, training=bool(training), seed=seed), int(number)
 
 
 def _looped(
@@ -259,8 +304,7 @@ def _folded(
     count: int, dims: Sequence[int | None], tensors: Sequence[Tensor], form: Form
 ) -> tuple[tuple[Tensor, ...], tuple[int | None, ...]]:
     """The mapped dimension beside the sequences of a step: ``V`` times as many slots, each sequence's together."""
-    batch_sizes, reset, x, *rest = tensors
-    states, weights = rest[: form.inputs - 1], rest[form.inputs - 1 :]
+    (batch_sizes, reset, sequences), (x, *states), weights = form.parted(tensors)
 
     def fold(part: Tensor, dim: int | None, at: int) -> Tensor:
         wide = part.unsqueeze(0).expand(count, *part.shape) if dim is None else part.movedim(dim, 0)
@@ -272,20 +316,28 @@ def _folded(
     at = 2 if batch_sizes is None else 1
     sizes = None if batch_sizes is None else batch_sizes * count
     flags = None if reset is None else fold(reset, dims[1], 2)
-    folded = [fold(part, dim, 2) for part, dim in zip(states, dims[3:], strict=False)]
-    y, *after, kept = apply_forward(form, sizes, flags, fold(x, dims[2], at), *folded, *weights)
+    folded = [fold(part, dim, 2) for part, dim in zip(states, dims[FLOW + 1 :], strict=False)]
+    y, *after, kept = apply_forward(form, sizes, flags, sequences, fold(x, dims[FLOW], at), *folded, *weights)
     return (unfold(y, at), *(unfold(part, 2) for part in after), kept), (at, *[2] * len(after), None)
 
 
 def _autograd(
-    inputs: list[Tensor], flow: Maybe, weights: list[Tensor], cell: str, form: list[bool], keep: bool
+    inputs: list[Tensor],
+    flow: Maybe,
+    weights: list[Tensor],
+    cell: str,
+    noise: list[float],
+    seed: int,
+    form: list[bool],
+    keep: int,
 ) -> Sequence[Tensor]:
     """The forward operator where it is called by itself."""
     if torch.is_grad_enabled() and any(part.requires_grad for part in (*weights, *inputs)):
-        found = apply_plain_forward(Form(cell, form[0], form[1], len(inputs)), *flow, *inputs, *weights)
+        called = Form(Call(cell, tuple(noise), seed, *form), len(inputs), keep or KEEP_ALL)
+        found = apply_plain_forward(called, *flow, *inputs, *weights)
         return list(found if keep else found[:-1])
     with torch._C._AutoDispatchBelowAutograd():
-        return cast("list[Tensor]", forward_operator(inputs, flow, weights, cell, form, keep))
+        return cast("list[Tensor]", forward_operator(inputs, flow, weights, cell, noise, seed, form, keep))
 
 
 def _autograd_backward(
@@ -295,15 +347,19 @@ def _autograd_backward(
     kept: list[Tensor],
     weights: list[Tensor],
     cell: str,
+    noise: list[float],
+    seed: int,
     form: list[bool],
 ) -> Sequence[Tensor]:
     """The backward operator where it is called by itself."""
-    two, reverse, want_x = form
     tensors = (*kept, *gradients, *flow, *inputs, *weights)
     if torch.is_grad_enabled() and any(part is not None and part.requires_grad for part in tensors):
-        return list(apply_plain_backward(Form(cell, two, reverse, len(inputs)), want_x, *tensors))
+        called = Form(Call(cell, tuple(noise), seed, *form[:2]), len(inputs))
+        return list(apply_plain_backward(called, form[2], *tensors))
     with torch._C._AutoDispatchBelowAutograd():
-        return cast("list[Tensor]", backward_operator(gradients, inputs, flow, kept, weights, cell, form))
+        return cast(
+            "list[Tensor]", backward_operator(gradients, inputs, flow, kept, weights, cell, noise, seed, form)
+        )
 
 
 LIBRARY.impl("native_forward", _autograd, "Autograd")

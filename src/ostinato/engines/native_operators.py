@@ -8,52 +8,77 @@ Arguments of both:
 - ``inputs``: ``x``, and the parts of the initial state, ``h0`` and of an LSTM ``c0``, ``(D, B, H)`` by slot. ``x`` is
   ``(T, B, I)``, every sequence of ``T`` steps; or packed rows ``(N, I)``, and then there must be a state. No state is
   zero.
-- ``flow``: of packed rows the batch sizes ``(T,)`` int64, else None; and reset flags ``(D, N)`` bool, or None: before
-  this row the state goes back to the initial one.
-- ``weights``: ``W_ih``, ``W_hh`` and, if there are biases, both of them, of each direction, laid out as in torch.nn.
+- ``flow``: of packed rows the batch sizes ``(T,)`` int64, else None; reset flags ``(D, N)`` bool, or None: before this
+  row the state goes back to the initial one; and with noise which sequence lies in which slot, ``(B,)`` int64.
+- ``weights``: those of the cell by its ``shapes``, direction by direction.
 - ``cell``: a row of ``KERNELS``.
+- ``noise``: nothing; or whether in training (0 or 1), the shares of recurrent dropout and of zoneout of h and c, and the
+  number of the layer. ``seed``: that of the masks (:mod:`ostinato.engines.noise`).
 - ``form``: whether there are two directions (``D`` is 2), and whether the only one is reversed.
+
+With ``keep`` 1 forward keeps the gates and cell states of every step, with 2 the cell states alone, and backward
+computes the gates again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+
+from ostinato.cells import CELLS
+from ostinato.cells import Sizes as Shape
 
 try:
     from ostinato.engines import _native
 
     MISSING: str | None = None
 except ImportError as error:
-    built = error.name is None or "cannot import name" not in error.msg
-    MISSING = f"its C++ module cannot be loaded ({error})" if built else "its C++ module is not built"
-    MISSING += "; install a C++17 compiler, then Ostinato again"
+    broken = (error.path or "").endswith((".so", ".pyd"))
+    MISSING = (
+        f"its C++ module cannot be loaded ({error}); install Ostinato again"
+        if broken
+        else "its C++ module is not built; install a C++17 compiler, then Ostinato again"
+    )
 
 
 class Kernel(NamedTuple):
-    """A cell of the C++ module: its number there, how many gates it has, and the parts of its state."""
+    """A cell of the C++ module: its number there, the parts of its state, and which weights are vectors of its own."""
 
     code: int
-    gates: int
     parts: int
+    own: tuple[str, ...] = ()
 
 
-KERNELS = {"rnn": Kernel(0, 1, 1), "rnn_relu": Kernel(1, 1, 1), "lstm": Kernel(2, 4, 2), "gru": Kernel(3, 3, 1)}
+KERNELS = {
+    "rnn": Kernel(0, 1),
+    "rnn_relu": Kernel(1, 1),
+    "lstm": Kernel(2, 2),
+    "gru": Kernel(3, 1),
+    "lstm_peephole": Kernel(4, 2, ("ci", "cf", "co")),
+    "lstm_coupled": Kernel(5, 2),
+    "indrnn": Kernel(6, 1, ("hh",)),
+    "indrnn_tanh": Kernel(7, 1, ("hh",)),
+}
 """The cells that the C++ module serves."""
+
+LARGE = 8 << 20
+"""Bytes from which what is kept for backward lies in the module's own buffers, whose pages are used again."""
 
 NUMBERS = {torch.float32: 0, torch.float64: 1}
 """The dtypes that it serves."""
 
 LIBRARY = torch.library.Library("ostinato", "FRAGMENT")
 LIBRARY.define(
-    "native_forward(Tensor[] inputs, Tensor?[] flow, Tensor[] weights, str cell, bool[] form, bool keep) -> Tensor[]"
+    "native_forward(Tensor[] inputs, Tensor?[] flow, Tensor[] weights, str cell, float[] noise, int seed, bool[] form, "
+    "int keep) -> Tensor[]"
 )
 LIBRARY.define(
     "native_backward(Tensor?[] gradients, Tensor[] inputs, Tensor?[] flow, Tensor[] kept, Tensor[] weights, str cell, "
-    "bool[] form) -> Tensor[]"
+    "float[] noise, int seed, bool[] form) -> Tensor[]"
 )
 forward_operator = torch.ops.ostinato.native_forward.default
 backward_operator = torch.ops.ostinato.native_backward.default
@@ -61,48 +86,77 @@ backward_operator = torch.ops.ostinato.native_backward.default
 Maybe = Sequence[Tensor | None]
 
 
+@lru_cache(maxsize=256)
+def layout(cell: str, inputs: int, units: int, *, bias: bool) -> dict[str, tuple[int, ...]]:
+    """The weights of one direction: names and shapes in their order."""
+    return CELLS[cell].shapes(Shape(inputs, units, units, bias))
+
+
+class Call(NamedTuple):
+    """What a call is besides its tensors: a cell, its noise, and whether there are two directions or a reversed one."""
+
+    cell: str
+    noise: tuple[float, ...] = ()
+    seed: int = 0
+    two: bool = False
+    reverse: bool = False
+
+    @property
+    def kernel(self) -> Kernel:
+        """The cell in the C++ module."""
+        return KERNELS[self.cell]
+
+    @property
+    def directions(self) -> int:
+        """``D``."""
+        return 2 if self.two else 1
+
+
 class Sizes(NamedTuple):
     """The sizes of a call whose arguments fit together: ``slots`` are ``B``, ``total`` is ``N``."""
 
-    kernel: Kernel
-    directions: int
+    names: tuple[str, ...]
     inputs: int
     units: int
     steps: int
     slots: int
     total: int
 
-    @property
-    def state(self) -> tuple[int, int, int]:
+    def state(self, call: Call) -> tuple[int, int, int]:
         """The shape of a part of the state."""
-        return self.directions, self.slots, self.units
+        return call.directions, self.slots, self.units
 
-    def kept(self, dtype: torch.dtype) -> tuple[int, int]:
-        """The shape of what is kept for backward: the gates of every row, and its ``c``, in the kernels' own order."""
-        row = _native.saved_size(self.kernel.code, NUMBERS[dtype], self.units, 1) + (self.kernel.parts - 1) * self.units
-        return self.directions, row * self.total
+    def kept(self, call: Call, dtype: torch.dtype, keep: int) -> tuple[int, int]:
+        """The shape of what is kept for backward, in the kernels' own order."""
+        gates = _native.saved_size(call.kernel.code, NUMBERS[dtype], self.units, 1) if keep == KEEP_ALL else 0
+        return call.directions, (gates + (call.kernel.parts - 1) * self.units) * self.total
 
-    def shape(self, dtype: torch.dtype, flow: Maybe, *, reverse: bool) -> Any:
+    def shape(self, call: Call, dtype: torch.dtype, flow: Maybe) -> Any:
         """As the C++ module wants it."""
-        number, threads = NUMBERS[dtype], torch.get_num_threads()
-        head = (self.kernel.code, number, threads, self.directions, reverse)
-        return _native.shape(*head, *self[2:], *addresses(flow))
+        head = (call.kernel.code, NUMBERS[dtype], torch.get_num_threads(), call.directions, call.reverse)
+        return _native.shape(*head, *self[1:], *addresses(flow), call.noise, call.seed)
 
 
-def sizes_of(inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], cell: str, *, two: bool) -> Sizes:
+KEEP_NOTHING, KEEP_ALL, KEEP_LITTLE = 0, 1, 2
+
+
+def sizes_of(inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], call: Call) -> Sizes:
     """The sizes of a call.
 
     Raises:
         ValueError: something has another shape, dtype or device than the call needs.
     """
     x, *states = inputs
-    batch_sizes, reset = flow
-    kernel, directions, dtype = KERNELS.get(cell), 2 if two else 1, x.dtype
-    if kernel is None or len(weights) not in {2 * directions, 4 * directions} or len(states) not in {0, kernel.parts}:
-        raise ValueError(f"no kernel for cell '{cell}' with {len(weights)} weights and {len(states)} states")
+    batch_sizes, reset, sequences = flow
+    directions, dtype, kernel = call.directions, x.dtype, KERNELS.get(call.cell)
+    if kernel is None or len(states) not in {0, kernel.parts}:
+        raise ValueError(f"no kernel for cell '{call.cell}' with {len(states)} states")
     if dtype not in NUMBERS or x.dim() != (3 if batch_sizes is None else 2):
         raise ValueError(f"x must be (T, B, I), or (N, I) with batch_sizes, of float32 or float64, not {x.shape}")
     input_size, units = x.shape[-1], weights[1].shape[-1]
+    shapes = layout(call.cell, input_size, units, bias=True)
+    if len(weights) != len(shapes) * directions:
+        shapes = layout(call.cell, input_size, units, bias=False)
     if batch_sizes is None:
         steps, slots = x.shape[:2]
         total = steps * slots
@@ -110,15 +164,18 @@ def sizes_of(inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], c
         raise ValueError("batch_sizes must be (T,) of int64, and come with an initial state")
     else:
         steps, slots, total = batch_sizes.shape[0], states[0].shape[1], x.shape[0]
-    rows = kernel.gates * units
-    shapes = ((rows, input_size), (rows, units), (rows,), (rows,))[: len(weights) // directions] * directions
     state = (directions, slots, units)
-    for part, shape in zip((*weights, *states), (*shapes, *(state for _ in states)), strict=True):
+    wanted = (*tuple(shapes.values()) * directions, *(state for _ in states))
+    if len(wanted) != len(weights) + len(states):
+        raise ValueError(f"cell '{call.cell}' has not {len(weights)} weights in {directions} direction(s)")
+    for part, shape in zip((*weights, *states), wanted, strict=True):
         if part.shape != shape or part.dtype is not dtype or units < 1:
             raise ValueError(f"expected {tuple(shape)} of {dtype}, but got {tuple(part.shape)} of {part.dtype}")
     if reset is not None and (reset.shape != (directions, total) or reset.dtype is not torch.bool):
         raise ValueError(f"reset must be {(directions, total)} of bool, not {tuple(reset.shape)} of {reset.dtype}")
-    return Sizes(kernel, directions, input_size, units, steps, slots, total)
+    if call.noise and (sequences is None or sequences.shape != (slots,) or sequences.dtype is not torch.int64):
+        raise ValueError(f"with noise the sequences must be named: ({slots},) of int64")
+    return Sizes(tuple(shapes), input_size, units, steps, slots, total)
 
 
 def addresses(tensors: Iterable[Tensor | None]) -> list[int]:
@@ -136,36 +193,49 @@ def pair(state: Sequence[Tensor]) -> tuple[Tensor | None, Tensor | None]:
     return (state[0] if state else None), (state[1] if len(state) > 1 else None)
 
 
-def four(weights: Sequence[Tensor], directions: int) -> list[list[Tensor | None]]:
-    """The weights of each direction, None for a bias that is not there."""
-    count = len(weights) // directions
-    missing = [None] * (4 - count)
-    return [[*weights[d * count : (d + 1) * count], *missing] for d in range(directions)]
+def placed(weights: Sequence[Tensor], sizes: Sizes, call: Call) -> list[list[Tensor | None]]:
+    """The weights of each direction in their seven places in the module; None is not there."""
+    count, own = len(sizes.names), call.kernel.own
+    found = []
+    for d in range(call.directions):
+        named = dict(zip(sizes.names, weights[d * count : (d + 1) * count], strict=True))
+        plain = [None if name in own else named.get(name) for name in ("ih", "hh", "bias_ih", "bias_hh")]
+        found.append([*plain, *(named[name] for name in own), *[None] * (3 - len(own))])
+    return found
 
 
 def forward(
-    sizes: Sizes, inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], *, reverse: bool, keep: bool
+    call: Call, sizes: Sizes, inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], *, keep: int
 ) -> list[Tensor]:
     """The forward operator, once its arguments are checked and nothing else wants to see the call."""
     x, *states = in_one_piece(inputs)
     flow, weights = in_one_piece(flow), in_one_piece(weights)
-    y, *more = outputs_of(x, sizes, keep=keep)
-    after, kept = more[: sizes.kernel.parts], more[-1] if keep else None
-    parts = [x, *pair(states), y, *pair(after), kept]
-    for own in four(weights, sizes.directions):
+    y, *after = outputs_of(call, sizes, x)
+    kept = [room(sizes.kept(call, x.dtype, keep), x)] if keep else []
+    parts = [x, *pair(states), y, *pair(after), *(kept or [None])]
+    for own in placed(weights, sizes, call):
         parts += own
-    _native.forward(sizes.shape(x.dtype, flow, reverse=reverse), sizes.kernel.parts > 1, addresses(parts))
-    return [y, *more]
+    shape, low = sizes.shape(call, x.dtype, flow), keep == KEEP_LITTLE
+    _native.forward(shape, call.kernel.parts > 1, low, addresses(parts))
+    return [y, *after, *kept]
 
 
-def outputs_of(x: Tensor, sizes: Sizes, *, keep: bool) -> list[Tensor]:
+def outputs_of(call: Call, sizes: Sizes, x: Tensor) -> list[Tensor]:
     """Room for what forward gives."""
-    state = [x.new_empty(sizes.state) for _ in range(sizes.kernel.parts)]
-    y = x.new_empty((*x.shape[:-1], sizes.directions * sizes.units))
-    return [y, *state, x.new_empty(sizes.kept(x.dtype))] if keep else [y, *state]
+    state = [x.new_empty(sizes.state(call)) for _ in range(call.kernel.parts)]
+    return [x.new_empty((*x.shape[:-1], call.directions * sizes.units)), *state]
+
+
+def room(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """An empty tensor; a large one in a buffer that has been used before."""
+    count = shape[0] * shape[1]
+    if count * like.itemsize < LARGE:
+        return like.new_empty(shape)
+    return torch.from_numpy(_native.buffer(NUMBERS[like.dtype], count)).view(shape)
 
 
 def backward(
+    call: Call,
     sizes: Sizes,
     gradients: Maybe,
     inputs: Sequence[Tensor],
@@ -173,33 +243,41 @@ def backward(
     kept: Sequence[Tensor],
     weights: Sequence[Tensor],
     *,
-    reverse: bool,
     want_x: bool,
 ) -> list[Tensor]:
     """The backward operator, once its arguments are checked and nothing else wants to see the call."""
     x, *states = in_one_piece(inputs)
     flow, weights, (dy, *dafter) = in_one_piece(flow), in_one_piece(weights), in_one_piece(gradients)
-    dx = [torch.empty_like(x) for _ in range(sizes.directions)] if want_x else []
+    dx = [torch.empty_like(x) for _ in range(call.directions)] if want_x else []
     dstates, dweights = [torch.empty_like(state) for state in states], [torch.empty_like(own) for own in weights]
     parts = [x, *pair(states), *in_one_piece(kept), dy, *pair(dafter), *pair(dstates)]
-    for d, (own, its) in enumerate(zip(four(weights, sizes.directions), four(dweights, sizes.directions), strict=True)):
+    both = zip(placed(weights, sizes, call), placed(dweights, sizes, call), strict=True)
+    for d, (own, its) in enumerate(both):
         parts += [*own, *its, dx[d] if want_x else None]
-    _native.backward(sizes.shape(x.dtype, flow, reverse=reverse), sizes.kernel.parts > 1, addresses(parts))
+    low = kept[1].shape != sizes.kept(call, x.dtype, KEEP_ALL)
+    _native.backward(sizes.shape(call, x.dtype, flow), call.kernel.parts > 1, low, addresses(parts))
     if len(dx) > 1:
         dx[0].add_(dx[1])
     return [dx[0] if want_x else x.new_empty(0), *dstates, *dweights]
 
 
 def _forward(
-    inputs: list[Tensor], flow: Maybe, weights: list[Tensor], cell: str, form: list[bool], keep: bool
+    inputs: list[Tensor],
+    flow: Maybe,
+    weights: list[Tensor],
+    cell: str,
+    noise: list[float],
+    seed: int,
+    form: list[bool],
+    keep: int,
 ) -> list[Tensor]:
     """One layer over whole sequences.
 
     Gives ``y`` ``(T, B, D * H)`` or ``(N, D * H)``, the parts of the final state ``(D, B, H)``, and with ``keep`` what
     backward needs.
     """
-    two, reverse = form
-    return forward(sizes_of(inputs, flow, weights, cell, two=two), inputs, flow, weights, reverse=reverse, keep=keep)
+    call = Call(cell, tuple(noise), seed, *form)
+    return forward(call, sizes_of(inputs, flow, weights, call), inputs, flow, weights, keep=keep)
 
 
 def _backward(
@@ -209,6 +287,8 @@ def _backward(
     kept: list[Tensor],
     weights: list[Tensor],
     cell: str,
+    noise: list[float],
+    seed: int,
     form: list[bool],
 ) -> list[Tensor]:
     """The gradients of ``inputs`` and of ``weights``.
@@ -216,21 +296,33 @@ def _backward(
     ``gradients`` are those of ``y`` and of the parts of the final state, None for zero; ``kept`` is ``y`` and what
     forward kept. ``form`` says also whether the gradient of ``x`` is wanted; without it, it is empty.
     """
-    two, reverse, want_x = form
-    sizes = sizes_of(inputs, flow, weights, cell, two=two)
-    y = (*inputs[0].shape[:-1], sizes.directions * sizes.units)
-    shapes = (y, *[sizes.state] * sizes.kernel.parts, y, sizes.kept(inputs[0].dtype))
-    for part, shape in zip((*gradients, *kept), shapes, strict=True):
-        if part is not None and (part.shape != shape or part.dtype is not inputs[0].dtype):
-            raise ValueError(f"expected {tuple(shape)} of {inputs[0].dtype}, got {tuple(part.shape)} of {part.dtype}")
-    return backward(sizes, gradients, inputs, flow, kept, weights, reverse=reverse, want_x=want_x)
+    call, x = Call(cell, tuple(noise), seed, *form[:2]), inputs[0]
+    sizes = sizes_of(inputs, flow, weights, call)
+    y = (*x.shape[:-1], call.directions * sizes.units)
+    shapes = (y, *[sizes.state(call)] * call.kernel.parts, y)
+    for part, shape in zip((*gradients, kept[0]), shapes, strict=True):
+        if part is not None and (part.shape != shape or part.dtype is not x.dtype):
+            raise ValueError(f"expected {tuple(shape)} of {x.dtype}, got {tuple(part.shape)} of {part.dtype}")
+    if kept[1].shape not in {sizes.kept(call, x.dtype, keep) for keep in (KEEP_ALL, KEEP_LITTLE)}:
+        raise ValueError(f"forward of this call keeps nothing of shape {tuple(kept[1].shape)}")
+    return backward(call, sizes, gradients, inputs, flow, kept, weights, want_x=form[2])
 
 
 def _forward_shapes(
-    inputs: list[Tensor], flow: Maybe, weights: list[Tensor], cell: str, form: list[bool], keep: bool
+    inputs: list[Tensor],
+    flow: Maybe,
+    weights: list[Tensor],
+    cell: str,
+    noise: list[float],
+    seed: int,
+    form: list[bool],
+    keep: int,
 ) -> list[Tensor]:
     """The shapes of forward's outputs."""
-    return outputs_of(inputs[0], sizes_of(inputs, flow, weights, cell, two=form[0]), keep=keep)
+    call, x = Call(cell, tuple(noise), seed, *form), inputs[0]
+    sizes = sizes_of(inputs, flow, weights, call)
+    kept = [x.new_empty(sizes.kept(call, x.dtype, keep))] if keep else []
+    return [*outputs_of(call, sizes, x), *kept]
 
 
 def _backward_shapes(
@@ -240,6 +332,8 @@ def _backward_shapes(
     kept: list[Tensor],  # noqa: ARG001
     weights: list[Tensor],
     cell: str,  # noqa: ARG001
+    noise: list[float],  # noqa: ARG001
+    seed: int,  # noqa: ARG001
     form: list[bool],
 ) -> list[Tensor]:
     """The shapes of backward's outputs."""

@@ -44,6 +44,7 @@ class Request:
         noise: regularisers, or None. An engine serves what is ``noise.inside`` the recurrence or refuses; masks on
             inputs, outputs and weights are laid on around it (:func:`ostinato.engines.stack.run_layer`).
         layer: which layer it is, counted from 0: a place in the masks of the noise.
+        low: whether to save memory: an engine may compute in backward again what it could have kept.
     """
 
     cell: Cell[Any, Any]
@@ -55,6 +56,7 @@ class Request:
     trace: bool = False
     noise: Noise | None = None
     layer: int = 0
+    low: bool = False
 
 
 class Trace(NamedTuple):
@@ -86,6 +88,7 @@ class Stack:
         bidirectional: whether ``D`` is 2.
         trace: whether states and gates of every step are wanted.
         noise: regularisers of every layer, or None; a stack is taken whole only where it is ``plain``.
+        low: whether to save memory.
     """
 
     cell: Cell[Any, Any]
@@ -96,6 +99,7 @@ class Stack:
     bidirectional: bool = False
     trace: bool = False
     noise: Noise | None = None
+    low: bool = False
 
     @property
     def dropout(self) -> float:
@@ -132,6 +136,7 @@ class Stack:
                     trace=self.trace,
                     noise=self.noise,
                     layer=layer,
+                    low=self.low,
                 )
             )
         return found

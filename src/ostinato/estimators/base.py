@@ -15,6 +15,7 @@ from ostinato.models import build
 from ostinato.runs.recipe import Recipe
 from ostinato.tasks import TASKS, Outputs, Task
 from ostinato.training import History, Trainer, predict
+from ostinato.training.words import Told
 
 Sequences = Any
 """What :func:`ostinato.data.from_rows` takes: lists, arrays, tensors, data frames."""
@@ -29,15 +30,16 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     Args:
         cell: ``lstm``, ``gru``, ``rnn``, … : any that a recipe's ``model.cell`` takes.
-        hidden: ``H``, hidden size of each direction.
+        hidden: ``H``, hidden size of each direction; None: as the task has it.
         layers: ``L``.
         bidirectional: None: as the task has it.
-        dropout: on the inputs of every layer and of the head.
+        dropout: between layers and before the head; None: as the task has it.
         epochs: None: as the task has it.
         batch_size: None: as the task has it.
         learning_rate: None: as the task has it.
         valid: share of the rows by which the best epoch is chosen; 0: the last epoch is kept.
         random_state: the seed, a whole number.
+        verbose: 1: a line an epoch is printed; 0: nothing.
         settings: any other recipe keys, ``{"model.pool": "mean"}``.
     """
 
@@ -48,15 +50,16 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         self,
         *,
         cell: str = "lstm",
-        hidden: int = 128,
+        hidden: int | None = None,
         layers: int = 1,
         bidirectional: bool | None = None,
-        dropout: float = 0.0,
+        dropout: float | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
         valid: float = 0.1,
         random_state: int = 0,
+        verbose: int = 0,
         settings: dict[str, Any] | None = None,
     ) -> None:
         self.cell = cell
@@ -69,6 +72,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         self.learning_rate = learning_rate
         self.valid = valid
         self.random_state = random_state
+        self.verbose = verbose
         self.settings = settings
 
     def _recipe(self) -> Recipe:
@@ -110,7 +114,8 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         size = recipe.training.batch_size
         train = task.lay_out(task.examples(division.train), size)
         valid = task.lay_out(task.examples(division.valid), size)
-        trainer = Trainer(model, task, train, valid, recipe.training, recipe.optimizer)
+        told = (Told(),) if self.verbose else ()
+        trainer = Trainer(model, task, train, valid, recipe.training, recipe.optimizer, callbacks=told)
         self.history_: History = trainer.fit()
         self.recipe_, self.task_, self.model_ = recipe, task, model
         self.n_steps_seen_ = int(train.lengths.sum())

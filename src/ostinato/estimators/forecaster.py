@@ -43,15 +43,16 @@ class Forecaster(SequenceEstimator):
         season: int = 0,
         quantiles: tuple[float, ...] = (0.1, 0.5, 0.9),
         cell: str = "gru",
-        hidden: int = 128,
+        hidden: int | None = None,
         layers: int = 1,
         bidirectional: bool | None = None,
-        dropout: float = 0.0,
+        dropout: float | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
         valid: float = 0.1,
         random_state: int = 0,
+        verbose: int = 0,
         settings: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(
@@ -65,6 +66,7 @@ class Forecaster(SequenceEstimator):
             learning_rate=learning_rate,
             valid=valid,
             random_state=random_state,
+            verbose=verbose,
             settings=settings,
         )
         self.horizon = horizon

@@ -9,10 +9,11 @@ from typing import Literal
 import numpy as np
 
 from ostinato.data.examples import Examples
-from ostinato.evaluation.interval import Follow, paired_interval, widen
+from ostinato.evaluation.interval import Follow, dependent_interval, paired_interval, widen
 from ostinato.evaluation.seeds import spread_of
 from ostinato.evaluation.words import RIVALS, amount, metric_name, said
 from ostinato.tasks.base import Outputs, Task
+from ostinato.tasks.dependence import Dependence
 
 Outcome = Literal["beats", "cannot be told apart from", "does not beat"]
 MEMORYLESS = "feed_forward"
@@ -76,7 +77,7 @@ def compare(
     """The verdict on ``outputs``, of one seed or of several, against those of the baselines, all on ``examples``.
 
     An example's score is averaged over the seeds; the interval then holds the chance in the test examples and in the
-    seeds.
+    seeds. Scores that hang together in time (``task.dependence``) are not taken as so many proofs.
 
     Args:
         task: its ``scores`` are compared, its ``watch`` is told.
@@ -95,8 +96,10 @@ def compare(
     scores = [task.scores(run, examples) for run in runs]
     values = [task.metrics(run, examples)[task.watch] for run in runs]
     rivals = {key: task.metrics(value, examples)[task.watch] for key, value in baselines.items()}
+    ways = task.dependence(examples)
     duels = tuple(
-        _duel(key, task, scores, values, (task.scores(baselines[key], examples), rivals[key]), seed) for key in rivals
+        _duel(key, task, scores, values, (task.scores(baselines[key], examples), rivals[key]), ways, seed)
+        for key in rivals
     )
     if not duels:
         text = f"{said(name)}: {_result(task, values)}. There was no baseline to compare with."
@@ -113,6 +116,7 @@ def _duel(
     scores: Sequence[np.ndarray],
     values: Sequence[float],
     rival: tuple[np.ndarray, float],
+    ways: Sequence[Dependence],
     seed: int,
 ) -> Duel:
     theirs, value = rival
@@ -122,7 +126,11 @@ def _duel(
     usable = np.isfinite(mine) & np.isfinite(theirs)
     follow = _follows(scores[0], values[0], theirs, value) if usable.all() else None
     link: Follow = follow or np.asarray
-    difference, low, high = paired_interval(mine[usable], theirs[usable], follow=link, seed=seed)
+    if ways:
+        found = [dependent_interval(mine[usable], theirs[usable], way.take(usable), follow=link) for way in ways]
+        difference, low, high = max(found, key=lambda one: np.nan_to_num(one[2] - one[1], nan=-1.0))
+    else:
+        difference, low, high = paired_interval(mine[usable], theirs[usable], follow=link, seed=seed)
     if follow is not None and len(scores) > 1:
         # The metric of the mean score is not the mean of the metrics where a root is taken.
         shift = float(np.mean(values)) - value - difference
@@ -194,12 +202,13 @@ def _second(task: Task, rivals: Mapping[str, float], duels: Sequence[Duel], best
     if duel is None:
         return []
     theirs = amount(task.watch, rivals[MEMORYLESS])
-    if duel.outcome == "beats":
-        margin = "" if duel is best else f" ({theirs}; {_margin(task, duel)})"
-        return [
-            f"Its memory helps: it is better than a network that sees the last steps but remembers nothing{margin}."
-        ]
     margin = "" if duel is best else f" ({theirs}; {_margin(task, duel)})"
+    if duel.outcome == "beats":
+        better = f"it is better than a network that sees the last steps but remembers nothing{margin}"
+        if best.outcome == "beats":
+            return [f"Its memory helps: {better}."]
+        called = RIVALS.get(best.name, best.name)
+        return [f"{said(better)}; but what {called} does as well or better is no proof of a memory."]
     if duel.outcome == "does not beat":
         return [f"Its memory does not help: a network that remembers nothing is better{margin}."]
     return [f"No use of its memory can be shown: a network that remembers nothing does as well{margin}."]

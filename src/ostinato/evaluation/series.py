@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from statistics import NormalDist
 
 import numpy as np
@@ -45,9 +46,11 @@ def seasonal_naive(examples: WindowExamples, levels: Sequence[float], season: in
 
 
 def random_walk(examples: WindowExamples, levels: Sequence[float], season: int = 1) -> Outputs:
-    """The last value, with Gaussian quantiles that widen as ``σ sqrt(h)``.
+    """A walk with drift, ``f[t + h] = x[t] + h c``, with Gaussian quantiles ``σ sqrt(h (1 + h / n))`` wide.
 
-    ``σ²`` is the mean of ``(x[t] - x[t - 1])²`` over the training steps of the channel: a walk without drift.
+    ``c = (x[t] - x[0]) / n`` is the mean change over all ``n`` steps before the forecast, ``σ²`` the variance of the
+    changes over the training steps of the channel (Hyndman and Athanasopoulos, Forecasting, 5.2 and 5.5). What rises
+    on the whole is expected to go on rising: no memory is needed to know that.
 
     Args:
         examples: the windows to forecast.
@@ -55,8 +58,15 @@ def random_walk(examples: WindowExamples, levels: Sequence[float], season: int =
         season: not used.
     """
     del season
-    widening = np.sqrt(np.arange(1, examples.horizon + 1))
-    return _gaussian(_repeated(examples), _deviation(examples, 1) * widening, levels)
+    panel, ahead = examples.panel, np.arange(1, examples.horizon + 1)
+    known = np.isfinite(panel.values)
+    begins = np.array([known[a:b].argmax(axis=0) for a, b in pairwise(panel.offsets)])
+    first = begins[examples.series, examples.channel]
+    steps = (examples.origin - 1 - first)[:, None]
+    change = examples.level() - panel.values[panel.places(examples.series, first), examples.channel]
+    drift = change[:, None] / np.maximum(steps, 1)
+    widening = np.sqrt(ahead * (1 + ahead / np.maximum(steps, 1)))
+    return _gaussian(_repeated(examples) + drift * ahead, _deviation(examples, 1, drift=True) * widening, levels)
 
 
 SERIES_BASELINES: dict[str, Callable[[WindowExamples, Sequence[float], int], Outputs]] = {
@@ -71,14 +81,18 @@ def _repeated(examples: WindowExamples) -> np.ndarray:
     return np.repeat(examples.level()[:, None], examples.horizon, axis=1)
 
 
-def _deviation(examples: WindowExamples, lag: int) -> np.ndarray:
-    """``(W, 1)``: the root mean square of ``x[t] - x[t - lag]`` over the training steps of each window's channel."""
+def _deviation(examples: WindowExamples, lag: int, *, drift: bool = False) -> np.ndarray:
+    """``(W, 1)``: the root mean square of ``x[t] - x[t - lag]`` over the training steps of each window's channel.
+
+    With ``drift``, of its distance from its mean.
+    """
     panel = examples.panel
     found = np.zeros(panel.scale.shape)
     for series, channel in np.ndindex(*found.shape):
         training = panel.training(series, channel)
         changes = training[lag:] - training[:-lag]
         changes = changes[np.isfinite(changes)]
+        changes = changes - changes.mean() if drift and len(changes) else changes
         found[series, channel] = np.sqrt((changes**2).mean()) if len(changes) else 0.0
     per_window: np.ndarray = found[examples.series, examples.channel]
     return per_window[:, None]

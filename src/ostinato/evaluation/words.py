@@ -42,7 +42,7 @@ RIVALS: Final = {
     "kgram": "the k-gram",
     "repeat_last": "repeating the last value",
     "seasonal_naive": "repeating the last season",
-    "random_walk": "the random walk",
+    "random_walk": "the random walk with drift",
 }
 """Baselines as they are called in a sentence."""
 

@@ -19,8 +19,6 @@ def check(spec: Spec, settings: ModelSettings) -> None:
     _numbers(settings)
     if spec.causal and settings.bidirectional:
         raise UsageError("a model that tells what comes next cannot read from the end: set model.bidirectional=false")
-    if settings.symbol_dropout and spec.inputs != "ids":
-        raise UsageError("the inputs are values, not symbols: set model.symbol_dropout=0 (model.dropout works)")
     if settings.segment > 1 and spec.outputs != "sequence":
         raise UsageError(
             "steps can be read several at once only where a sequence has one answer: set model.segment=1"
@@ -78,7 +76,7 @@ def _numbers(settings: ModelSettings) -> None:
         value = getattr(settings, key)
         if value < least:
             raise UsageError(f"model.{key} must be at least {least}, not {value}")
-    for key in ("dropout", "symbol_dropout"):
+    for key in ("dropout", "embedding_dropout", "symbol_dropout"):
         value = getattr(settings, key)
         if not 0.0 <= value < 1.0:
             raise UsageError(f"model.{key} is a share from 0 to under 1, not {value}")

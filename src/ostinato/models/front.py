@@ -50,7 +50,7 @@ class Front(nn.Module):
 
     Args:
         spec: sizes of the examples.
-        settings: of the model; ``embedding``, ``dropout``, ``symbol_dropout`` and ``tied`` are read here.
+        settings: of the model; ``embedding``, ``embedding_dropout``, ``symbol_dropout`` and ``tied`` are read here.
         static: whether static inputs are appended to every step.
     """
 
@@ -77,7 +77,7 @@ class Front(nn.Module):
         if spec.parts_size:
             self.parts = PartsEncoder(spec.parts_size)
         learned = self.embedding is not None
-        self.dropout = VariationalDropout(settings.dropout if learned else 0.0)
+        self.dropout = VariationalDropout(settings.embedding_dropout if learned else 0.0)
         self.size = self.embedding_width + (self.parts.size if self.parts else 0) + self.static_size
 
     @property

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ostinato.models.dropout import VariationalDropout
-from ostinato.models.pool import POOLS, AttentionPool, LastPool
+from ostinato.models.pool import POOLS, AttentionPool, ConcatPool, LastPool
 from ostinato.models.stack import State
 from ostinato.sequences import Ragged
 
@@ -18,7 +18,7 @@ class SequenceHead(nn.Module):
     Args:
         size: ``D * H``.
         answers: ``K``.
-        pool: ``last``, ``mean``, ``max`` or ``attention``.
+        pool: ``last``, ``mean``, ``max``, ``concat`` or ``attention``.
         directions: ``D``.
         dropout: share of the pooled units dropped.
     """
@@ -30,16 +30,21 @@ class SequenceHead(nn.Module):
         self.pool: nn.Module
         if pool == "last":
             self.pool = LastPool(directions)
+        elif pool == "concat":
+            self.pool = ConcatPool(directions)
         elif pool == "attention":
             self.pool = AttentionPool(size)
         else:
             self.pool = POOLS[pool]()
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(size, answers)
+        self.linear = nn.Linear(3 * size if pool == "concat" else size, answers)
 
     def forward(self, steps: Ragged, state: State) -> Tensor:
         """``steps`` ``(N, D * H)`` and the final state; gives ``(B, K)``."""
-        pooled = self.pool(state[0]) if isinstance(self.pool, LastPool) else self.pool(steps)
+        if isinstance(self.pool, ConcatPool):
+            pooled = self.pool(steps, state[0])
+        else:
+            pooled = self.pool(state[0] if isinstance(self.pool, LastPool) else steps)
         answers: Tensor = self.linear(self.dropout(pooled))
         return answers
 

@@ -77,6 +77,24 @@ class LastPool(nn.Module):
         return torch.cat(list(hidden[-self.directions :]), dim=-1)
 
 
+class ConcatPool(nn.Module):
+    """``y = [h at the end; mean of h; maximum of h]``: what was read, what it was on the whole, and what stood out.
+
+    The concat pooling of Howard and Ruder 2018 (arXiv 1801.06146, section 3.3).
+
+    Args:
+        directions: ``D``.
+    """
+
+    def __init__(self, directions: int) -> None:
+        super().__init__()
+        self.last, self.mean, self.max = LastPool(directions), MeanPool(), MaxPool()
+
+    def forward(self, steps: Ragged, hidden: Tensor) -> Tensor:
+        """``(N, D * H)`` and ``(L * D, B, H)`` in, ``(B, 3 * D * H)`` out."""
+        return torch.cat([self.last(hidden), self.mean(steps), self.max(steps)], dim=-1)
+
+
 POOLS: Final = {"mean": MeanPool, "max": MaxPool}
 
 

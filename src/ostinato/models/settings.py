@@ -29,10 +29,11 @@ class ModelSettings:
             size; 0: straight in.
         segment: steps read at once: a layer then has ``segment`` times fewer to go through and to remember. Only where
             the answer is one a sequence.
-        dropout: on the inputs of every layer and of the head, the same units at every step of a sequence; never on raw
-            values.
-        symbol_dropout: share of input symbols replaced by the unknown symbol in training.
-        pool: how a sequence's steps become one vector: ``last``, ``mean``, ``max`` or ``attention``.
+        dropout: on what a layer reads from the one below and on what the head reads, the same units at every step.
+        embedding_dropout: on the vectors of symbols, the same units at every step; never on raw values.
+        symbol_dropout: share of symbols replaced by the unknown symbol in training; values are left alone.
+        pool: how a sequence's steps become one vector: ``last``, ``mean``, ``max``, ``concat`` (these three side by
+            side) or ``attention``.
         init: ``torch`` (uniform), ``orthogonal`` (recurrent weights) or ``chrono`` (gates for a long memory).
         max_lag: with ``chrono``, and only then, the longest lag that matters, in steps.
         forget_bias: where the forget gate's bias of an LSTM or a variant begins; ``chrono`` draws it instead.
@@ -62,8 +63,9 @@ class ModelSettings:
     embedding: int = 0
     segment: int = 1
     dropout: float = 0.0
+    embedding_dropout: float = 0.0
     symbol_dropout: float = 0.0
-    pool: Literal["last", "mean", "max", "attention"] = "last"
+    pool: Literal["last", "mean", "max", "concat", "attention"] = "last"
     init: Literal["torch", "orthogonal", "chrono"] = "orthogonal"
     max_lag: int = 0
     forget_bias: float = 1.0

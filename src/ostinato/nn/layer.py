@@ -13,9 +13,11 @@ from torch.nn.utils.rnn import PackedSequence
 from ostinato.cells import CELLS, Cell, Sizes, State, Weights
 from ostinato.cells.base import like
 from ostinato.engines import Kernel, Noise, Stack, StackResult, Trace, dense_kernel, run_stack
+from ostinato.engines.steps import Stored
 from ostinato.nn.compiled import run_operators
 from ostinato.nn.forms import F, Flags, Form, PackedForm, PaddedForm, RaggedForm, checked_flags, ordered
 from ostinato.nn.options import Options, split
+from ostinato.nn.stream import Stream
 from ostinato.sequences import Ragged
 from ostinato.sequences.padded import checked_lengths
 
@@ -65,7 +67,8 @@ class Layer(torch.nn.RNNBase):
         dtype: of the parameters.
         options: how the layer begins (:class:`~ostinato.nn.start.Start`: ``init``, ``forget_bias``, ``max_lag``,
             ``learned_state``) and further regularisers (:class:`~ostinato.engines.Noise`: ``input_dropout``,
-            ``output_dropout``, ``weight_dropout``, ``recurrent_dropout``, ``zoneout_h``, ``zoneout_c``).
+            ``output_dropout``, ``weight_dropout``, ``recurrent_dropout``, ``zoneout_h``, ``zoneout_c``), and
+            ``memory="low"`` to keep less for backward and compute it again (:class:`~ostinato.nn.options.Options`).
 
     Raises:
         ValueError: arguments do not fit each other or the cell.
@@ -89,7 +92,7 @@ class Layer(torch.nn.RNNBase):
         dtype: torch.dtype | None = None,
         **options: Unpack[Options],
     ) -> None:
-        self.start, self.noise = split(options, self.cell, dropout=dropout, bias=bias)
+        self.start, self.noise, self.memory = split(options, self.cell, dropout=dropout, bias=bias)
         if proj_size and not self.cell.projects:
             raise ValueError(f"proj_size argument is only supported for LSTM, not for cell '{self.cell_name}'")
         mode = MODES.get(self.cell_name, "RNN_TANH")
@@ -107,13 +110,14 @@ class Layer(torch.nn.RNNBase):
             return name
 
         self._parameters.clear()
-        self._names = tuple(self.cell.shapes(self.sizes()))
+        self._names: list[tuple[str, ...]] = []  # the cell's own, for each entry of _all_weights
         self._all_weights: list[list[str]] = []
         for layer in range(self.num_layers):
             shapes = self.cell.shapes(self.sizes(layer))
             for end in ("", "_reverse")[: self.directions]:
                 named = {f"{parameter(name)}_l{layer}{end}": shape for name, shape in shapes.items()}
                 self._all_weights.append([add(name, shape) for name, shape in named.items()])
+                self._names.append(tuple(shapes))
         self._flat_weights_names = [name for names in self._all_weights for name in names]
         self._init_flat_weights()
         self.reset_parameters()
@@ -154,9 +158,9 @@ class Layer(torch.nn.RNNBase):
         if self._flat_weights[0].is_meta:  # type: ignore[union-attr]
             return
         super().reset_parameters()
-        for number, names in enumerate(self._all_weights):
+        for number, (names, fulls) in enumerate(zip(self._names, self._all_weights, strict=True)):
             sizes = self.sizes(number // self.directions)
-            for name, full in zip(self._names, names, strict=True):
+            for name, full in zip(names, fulls, strict=True):
                 self.start.draw(name, getattr(self, full), self.cell, sizes)
         for name in self.cell.State._fields if self.start.learned_state else ():
             if f"{name}_0" in self._parameters:
@@ -165,8 +169,8 @@ class Layer(torch.nn.RNNBase):
     def layer_weights(self) -> list[Weights]:
         """The weights of every layer and direction, layer by layer, forward before reverse."""
         return [
-            Weights(**{name: getattr(self, full) for name, full in zip(self._names, names, strict=True)})
-            for names in self._all_weights
+            Weights(**{name: getattr(self, full) for name, full in zip(names, fulls, strict=True)})
+            for names, fulls in zip(self._names, self._all_weights, strict=True)
         ]
 
     def forward(
@@ -191,13 +195,14 @@ class Layer(torch.nn.RNNBase):
             ValueError, RuntimeError: shapes or dtypes do not fit, as in ``torch.nn``.
         """
         if isinstance(input, Tensor) and input.dim() in {2, 3}:
-            if torch.compiler.is_compiling():
-                return self._compiled(input, hx, lengths, reset)
-            noise = self.active_noise
-            if lengths is None and reset is None and 0 not in input.shape and (noise is None or noise.plain):
+            compiling, noise = torch.compiler.is_compiling(), self.active_noise
+            usual = self.memory == "all" and (noise is None or noise.plain)
+            if usual and lengths is None and reset is None and (compiling or 0 not in input.shape):
                 kernel = dense_kernel(self.cell_name, input, projected=self.proj_size > 0)
                 if kernel is not None:
                     return self._dense(kernel, input, hx)
+            if compiling:
+                return self._compiled(input, hx, lengths, reset)
         form = self._form(input, lengths)
         result = self._run(form, hx, reset, trace=False)
         return form.restore(result.output), self._hidden(form, result.state)
@@ -214,6 +219,19 @@ class Layer(torch.nn.RNNBase):
             traces.append(Trace(*named))
         return Traced(form.restore(result.output), self._hidden(form, result.state), traces)
 
+    def stream(self, batch: int = 1, weights: Stored | None = None) -> Stream:
+        """The layer a step at a time, for ``batch`` live sequences or as many as come; see :class:`Stream`.
+
+        Args:
+            batch: the number of streams open at first.
+            weights: how it keeps its copy of the weights: ``float32``, ``float64``, ``bfloat16`` or ``int8``; None: as
+                in the layer.
+
+        Raises:
+            ValueError: the layer is bidirectional, or an argument is not one of those.
+        """
+        return Stream(self, batch, weights)
+
     def _run(self, form: Form[F], hx: Hidden | None, reset: Flags | None, *, trace: bool) -> StackResult:
         """The engines' answer, its state in the order of the sequences."""
         state = self._initial(hx, len(form.rows), form.rows.data, unbatched=form.unbatched)
@@ -226,6 +244,7 @@ class Layer(torch.nn.RNNBase):
                 reset=None if reset is None else form.flags(reset),
                 bidirectional=self.bidirectional,
                 trace=trace,
+                low=self.memory == "low",
                 noise=self.active_noise,
             )
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal
 
 import torch
@@ -64,7 +65,8 @@ class Start:
         cell.begin(name, weight, sizes)
         if name not in {"bias_ih", "bias_hh"}:
             return
-        gates = dict(zip(cell.gates, torch.split(weight, rows), strict=True))
+        ends = zip(cell.gates, rows, accumulate(rows), strict=True)  # a bias may belong to the first gates only
+        gates = {gate: weight[end - size : end] for gate, size, end in ends if end <= len(weight)}
         first = name == "bias_ih"
         if self.init == "chrono" and first:
             assert self.max_lag is not None

@@ -12,7 +12,7 @@ import yaml
 from ostinato.data import read
 from ostinato.data.settings import DataSettings
 from ostinato.errors import UsageError
-from ostinato.runs.recipe import GROUPS, Recipe
+from ostinato.runs.recipe import GROUPS, Files, Recipe, seen_from
 from ostinato.tasks import TASKS, TaskSettings, infer
 from ostinato.training import write_atomically
 
@@ -40,11 +40,12 @@ def init(data: str | Path, out: str | Path = "recipe.yaml", *, target: str = "",
     choice = infer(table, asked.data, asked.task)
     if choice.name not in TASKS:
         raise UsageError(f"there is no task '{choice.name}'; tasks are {', '.join(TASKS)}")
-    recipe = Recipe.of(TASKS[choice.name].defaults, {"files.data": str(Path(data).absolute())})
+    recipe = Recipe.of(TASKS[choice.name].defaults, {"files.data": str(data)})
     recipe = replace(recipe, data=DataSettings(target=choice.target or target), task=_named(recipe.task, choice.name))
+    shown = replace(recipe, files=Files(**seen_from(path, recipe.files)))
     told = [f"A recipe for {data}", f"task {choice.name}: {choice.reason}", *table.notes]
     try:
-        write_atomically(path, annotated(recipe, told, f"ostinato train {data} --config {path}").encode())
+        write_atomically(path, annotated(shown, told, f"ostinato train {data} --config {path}").encode())
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror or error}); choose another --out") from error
     return path

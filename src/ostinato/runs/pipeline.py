@@ -87,7 +87,7 @@ def train(
     chosen = _chosen(recipe)
     for name, path in (("data", data), ("valid", valid), ("test", test)):
         if path is not None:
-            chosen[f"files.{name}"] = str(Path(path).absolute())
+            chosen[f"files.{name}"] = str(path)
     if out is not None and Path(out).exists():
         raise UsageError(occupied(Path(out)))
     reporter.on_stage(f"reading {data}")

@@ -52,15 +52,8 @@ class Prepared:
         """What each part holds: rows, and where these are cut up, what they are cut into."""
         division = self.division
         parts = ((division.train, self.train), (division.valid, self.valid), (division.test, self.test))
-        train, valid, test = (self._size(table, examples) for table, examples in parts)
+        train, valid, test = (self.task.size(table, examples) for table, examples in parts)
         return train, valid, test
-
-    def _size(self, table: Table, examples: Examples) -> str:
-        if self.task.name == "forecast":
-            return f"{len(table):,} series ({len(examples):,} windows)"
-        if self.task.name == "language":
-            return f"{len(table):,} ({int(examples.lengths.sum()):,} symbols)"
-        return f"{len(table):,}"
 
 
 def prepare(chosen: Mapping[str, Any]) -> Prepared:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ Chosen = dict[str, Any]
 
 @dataclass(frozen=True)
 class Files:
-    """The ``files`` group of a recipe: where the data lie.
+    """The ``files`` group of a recipe: where the data lie. In a YAML file, seen from the folder of that file.
 
     Args:
         data: a file or folder; of ``train`` the command line always names it.
@@ -70,7 +71,8 @@ class Recipe:
 
     def save(self, path: str | Path) -> None:
         """As YAML, every key."""
-        text = yaml.safe_dump(_plain(asdict(self)), sort_keys=False, allow_unicode=True, width=120)
+        settings = _plain(asdict(self)) | {"files": seen_from(path, self.files)}
+        text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=120)
         write_atomically(Path(path), text.encode())
 
     def override(self, settings: str | Iterable[str] | Mapping[str, Any]) -> Self:
@@ -158,9 +160,24 @@ def load_settings(path: str | Path) -> Chosen:
                 key = f"{group}.{name}"
                 find(key)
                 chosen[key] = typed(key, value)
+                if group == "files" and chosen[key]:
+                    chosen[key] = os.path.normpath(Path(path).parent / chosen[key])
             except UsageError as error:
                 raise UsageError(f"{path}: {error}") from error
     return chosen
+
+
+def seen_from(path: str | Path, files: Files) -> dict[str, str]:
+    """Each file as it is found from the folder of the recipe ``path``, so that both can be moved together."""
+    folder = Path(path).absolute().parent
+    return {name: file and _relative(Path(file).absolute(), folder) for name, file in vars(files).items()}
+
+
+def _relative(file: Path, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(file, folder)).as_posix()
+    except ValueError:  # another drive
+        return str(file)
 
 
 def parse_settings(assignments: Iterable[str]) -> Chosen:

@@ -15,6 +15,7 @@ from ostinato.data.spec import Spec
 from ostinato.data.split import Division, divide
 from ostinato.data.table import Kind, Table
 from ostinato.sequences import Ragged
+from ostinato.tasks.dependence import Dependence
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.targets import with_target
 
@@ -97,6 +98,11 @@ class Task(ABC):
         del batch_size
         return examples
 
+    def size(self, table: Table, examples: Examples) -> str:
+        """What a part holds: rows, and where these are cut up, what they are cut into: ``8 series (120 windows)``."""
+        del examples
+        return f"{len(table):,}"
+
     def notes(self, table: Table) -> tuple[str, ...]:
         """What a user should know of a table against what was fitted: labels never seen, unknown symbols."""
         del table
@@ -117,6 +123,14 @@ class Task(ABC):
     @abstractmethod
     def scores(self, outputs: Outputs, examples: Examples) -> np.ndarray:
         """A number an example (sentence, series, …) whose mean is, or follows, ``watch``: for paired comparison."""
+
+    def dependence(self, examples: Examples) -> tuple[Dependence, ...]:
+        """In which ways the scores of ``examples`` hang together; empty: every score is a proof of its own.
+
+        Of several ways (within a series, between series at one time) the one that leaves most doubt counts.
+        """
+        del examples
+        return ()
 
     @abstractmethod
     def frame(self, outputs: Outputs, table: Table) -> pl.DataFrame:

@@ -14,17 +14,18 @@ from ostinato.data.features import Features
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.table import Column, Kind, Table
-from ostinato.errors import DataError, ModelFolderError
+from ostinato.errors import DataError
 from ostinato.tasks import metrics
-from ostinato.tasks.base import Outputs, Task, target_array
+from ostinato.tasks.base import Outputs, target_array
+from ostinato.tasks.dependence import Dependence, equal_inputs
 from ostinato.tasks.describe import describe_inputs
-from ostinato.tasks.labels import MISSING, Labels, cross_entropy, label_text, probabilities, without_label
+from ostinato.tasks.labels import MISSING, Labelled, Labels, label_text, probabilities, without_label
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.targets import with_target
 
 
 @dataclass(frozen=True)
-class Classify(Task):
+class Classify(Labelled):
     """A label a sequence: text, tokens, DNA or series in, ``K`` labels out.
 
     A model gives logits ``(B, K)``; :meth:`outputs` gives ``probabilities (B, K)``. The loss is cross entropy, with
@@ -32,17 +33,19 @@ class Classify(Task):
     for the two that are no label.
     """
 
-    target: str
-    features: Features
-    labels: Labels
-    class_weights: str = "none"
-    label_smoothing: float = 0.0
-
     name: ClassVar[str] = "classify"
     watch: ClassVar[str] = "accuracy"
     higher_is_better: ClassVar[bool] = True
     target_kind: ClassVar[Kind | None] = Kind.CATEGORY
-    defaults: ClassVar[dict[str, Any]] = {"model.bidirectional": True, "model.dropout": 0.3}
+    defaults: ClassVar[dict[str, Any]] = {
+        "model.hidden": 256,
+        "model.bidirectional": True,
+        "model.pool": "concat",
+        "model.dropout": 0.5,
+        "model.embedding_dropout": 0.2,
+        "model.symbol_dropout": 0.05,
+        "training.keep": "last",
+    }
 
     @property
     def mapping(self) -> str:
@@ -71,7 +74,9 @@ class Classify(Task):
         except DataError as error:
             raise DataError(str(error), path=table.path) from error
         features = Features.fit(table, data, data.target)
-        return cls(data.target, features, labels, settings.class_weights, settings.label_smoothing)
+        return cls(
+            data.target, features, labels, settings.class_weights, settings.logit_adjustment, settings.label_smoothing
+        )
 
     def examples(self, table: Table) -> SequenceExamples:
         """Inputs, and targets ``(B,)`` where the table has the target column."""
@@ -94,7 +99,7 @@ class Classify(Task):
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
         """Cross entropy in nats over the rows that have a known label."""
         assert isinstance(batch.targets, Tensor)
-        return cross_entropy(output, batch.targets, self.labels.weights(self.class_weights), self.label_smoothing)
+        return self.label_loss(output, batch.targets)
 
     def outputs(self, output: Tensor, batch: Batch) -> Outputs:
         """``probabilities (B, K)``."""
@@ -110,6 +115,10 @@ class Classify(Task):
         truth = target_array(examples)
         right: np.ndarray = (truth == outputs["probabilities"].argmax(1))[truth != MISSING]
         return right.astype(np.float64)
+
+    def dependence(self, examples: Examples) -> tuple[Dependence, ...]:
+        """Rows with equal inputs are one proof."""
+        return equal_inputs(examples, target_array(examples) != MISSING)
 
     def frame(self, outputs: Outputs, table: Table) -> pl.DataFrame:
         """``prediction``, ``probability`` (of it), a probability a label, and ``truth`` where the table has it."""
@@ -129,26 +138,6 @@ class Classify(Task):
         """``3,190 DNA sequences of 60 bases; target 'class', 3 labels: many-to-one classification``."""
         inputs = describe_inputs(table, self.features)
         return f"{inputs}; target '{self.target}', {len(self.labels):,} labels: {self.mapping} classification"
-
-    def to_config(self) -> dict[str, Any]:
-        """Everything fitted, as JSON."""
-        return {
-            "name": self.name,
-            "target": self.target,
-            "features": self.features.to_config(),
-            "labels": self.labels.to_config(),
-            "class_weights": self.class_weights,
-            "label_smoothing": self.label_smoothing,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
-            features, labels = Features.from_config(config["features"]), Labels.from_config(config["labels"])
-            return cls(config["target"], features, labels, config["class_weights"], config["label_smoothing"])
-        except (KeyError, TypeError) as error:
-            raise ModelFolderError(f"the task is damaged: {error}") from error
 
 
 def label_metrics(truth: np.ndarray, chances: np.ndarray) -> dict[str, float]:

@@ -18,6 +18,7 @@ from ostinato.data.split import Division
 from ostinato.data.table import Table
 from ostinato.errors import DataError, ModelFolderError, UsageError
 from ostinato.tasks.base import Outputs, Task
+from ostinato.tasks.dependence import Dependence
 from ostinato.tasks.forecast_choices import choose_look_back, choose_segment
 from ostinato.tasks.forecast_covariates import Covariates
 from ostinato.tasks.forecast_frame import forecast_frame
@@ -25,7 +26,7 @@ from ostinato.tasks.forecast_metrics import forecast_metrics, window_mase
 from ostinato.tasks.forecast_parts import cut
 from ostinato.tasks.forecast_season import infer_season, steps_apart
 from ostinato.tasks.forecast_series import Layout, Series, series_of
-from ostinato.tasks.forecast_windows import Panel, WindowBatch, WindowExamples, windows_of
+from ostinato.tasks.forecast_windows import Panel, WindowBatch, WindowExamples, dependence_of, windows_of
 from ostinato.tasks.settings import TaskSettings
 
 ONE_HOT = 64
@@ -101,7 +102,7 @@ class Forecast(Task):
 
     @property
     def baselines(self) -> tuple[str, ...]:
-        """Repeating the last value, the last season where there is one, a random walk, and a network without memory."""
+        """Last value, last season where there is one, random walk with drift, and a network without memory."""
         seasonal = ("seasonal_naive",) if self.season > 1 else ()
         return ("repeat_last", *seasonal, "random_walk", "feed_forward")
 
@@ -188,6 +189,10 @@ class Forecast(Task):
         number, channel, origin = windows_of(series, width, self.horizon, least)
         return WindowExamples(panel, number, channel, origin, self.look_back, self.horizon, self.mask)
 
+    def size(self, table: Table, examples: Examples) -> str:
+        """``8 series (5,592 windows)``."""
+        return f"{len(table):,} series ({len(examples):,} windows)"
+
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
         """Twice the mean pinball loss of the scaled forecast: with the quantile 0.5 alone, the absolute error."""
         assert isinstance(batch.targets, Tensor)
@@ -216,6 +221,11 @@ class Forecast(Task):
         assert isinstance(examples, WindowExamples)
         scores: np.ndarray = np.nan_to_num(window_mase(outputs["forecast"], examples, self.season))
         return scores
+
+    def dependence(self, examples: Examples) -> tuple[Dependence, ...]:
+        """See :func:`~ostinato.tasks.forecast_windows.dependence_of`."""
+        assert isinstance(examples, WindowExamples)
+        return dependence_of(examples)
 
     def frame(self, outputs: Outputs, table: Table) -> pl.DataFrame:
         """See :func:`~ostinato.tasks.forecast_frame.forecast_frame`."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from ostinato.data.examples import Batch
 from ostinato.errors import DataError
 from ostinato.sequences import Ragged
+from ostinato.tasks.dependence import Dependence
 from ostinato.tasks.forecast_series import Series, fill_forward
 
 
@@ -254,6 +255,24 @@ def spread(values: np.ndarray, horizon: int) -> np.ndarray:
     spreads = np.sqrt(np.nansum(stacked, axis=0) / np.maximum(count, 1))
     size = np.nanmax(np.abs(np.where(np.isfinite(values), values, 0.0)), axis=0)
     return np.where(spreads > 1e-10 * size, spreads, 0.0)
+
+
+def dependence_of(examples: WindowExamples) -> tuple[Dependence, ...]:
+    """How windows hang together: within a series, and between series that share a clock.
+
+    Windows of a series whose origins are less than a horizon apart forecast some of the same steps, and what is hard
+    for one channel at a time is hard for the others. Where several series tell their times, so it is with all of them.
+    """
+    within = Dependence(examples.series, examples.origin, examples.horizon)
+    times = examples.panel.times
+    if len(times) < 2 or not len(examples) or any(one is None for one in times):
+        return (within,)
+    last = np.array([times[s][o - 1] for s, o in zip(examples.series, examples.origin, strict=True)])
+    clock, place = np.unique(last, return_inverse=True)
+    # Series that tick in turns, or one after the other, share a clock with more places than each has.
+    own = np.unique(np.stack([examples.series, examples.origin]), axis=1)[0]
+    ticks = -(-len(clock) // int(np.bincount(own).max()))
+    return (within, Dependence(np.zeros(len(examples), dtype=np.int64), place, ticks * examples.horizon))
 
 
 Windows = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -12,8 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ostinato.data.features import Features
 from ostinato.data.table import Column, Kind
 from ostinato.errors import DataError, ModelFolderError
+from ostinato.tasks.base import Task
 
 MISSING = -1
 """The target of an example without one: nothing is learned from it and no metric sees it."""
@@ -46,6 +48,12 @@ class Labels:
         place = {name: number for number, name in enumerate(self.names)}
         return torch.tensor([place.get(value, UNSEEN) for value in values], dtype=torch.int64)
 
+    @property
+    def shares(self) -> Tensor:
+        """``(K,)`` of all labels of the training part."""
+        counts = torch.tensor(self.counts, dtype=torch.float32)
+        return counts / counts.sum()
+
     def weights(self, mode: str) -> Tensor | None:
         """``(K,)``: ``balanced`` gives ``n / (K n_k)``, ``none`` gives None."""
         if mode == "none":
@@ -75,6 +83,61 @@ class Labels:
         if not isinstance(names, list) or not isinstance(counts, list) or not len(names) == len(counts) >= 2:
             raise ModelFolderError("the labels are damaged: they need 'names' and 'counts' of equal length")
         return cls(tuple(names), tuple(counts))
+
+
+@dataclass(frozen=True)
+class Labelled(Task):
+    """A task that answers with labels: what classifier and tagger keep of a training part, and how it is stored.
+
+    Args:
+        target: the column of the labels.
+        features: how the inputs are encoded.
+        labels: what may be answered.
+        class_weights: how much the classes weigh in the loss, see ``TaskSettings``.
+        logit_adjustment: ``a`` of :meth:`label_loss`.
+        label_smoothing: see :func:`cross_entropy`.
+    """
+
+    target: str
+    features: Features
+    labels: Labels
+    class_weights: str = "none"
+    logit_adjustment: float = 0.0
+    label_smoothing: float = 0.0
+
+    def label_loss(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, int]:
+        """:func:`cross_entropy` at ``logits + a ln π``, ``π`` the share of each label in the training part.
+
+        So ``softmax(logits)`` is the posterior divided by ``π^a``: with ``a = 0`` the likeliest label is the most
+        often right, with 1 the one that makes the mean recall of the labels highest (Menon et al. 2021, Long-tail
+        learning via logit adjustment, equation 11); a little of it helps rare labels and costs next to nothing.
+        """
+        if self.logit_adjustment:
+            logits = logits + self.logit_adjustment * self.labels.shares.log().to(logits.device, logits.dtype)
+        return cross_entropy(logits, targets, self.labels.weights(self.class_weights), self.label_smoothing)
+
+    def to_config(self) -> dict[str, Any]:
+        """Everything fitted, as JSON."""
+        return {
+            "name": self.name,
+            "target": self.target,
+            "features": self.features.to_config(),
+            "labels": self.labels.to_config(),
+            "class_weights": self.class_weights,
+            "logit_adjustment": self.logit_adjustment,
+            "label_smoothing": self.label_smoothing,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
+        try:
+            features, labels = Features.from_config(config["features"]), Labels.from_config(config["labels"])
+            adjustment = config.get("logit_adjustment", 0.0)  # version 0.1.0 had none
+            smoothing = config["label_smoothing"]
+            return cls(config["target"], features, labels, config["class_weights"], adjustment, smoothing)
+        except (KeyError, TypeError) as error:
+            raise ModelFolderError(f"the task is damaged: {error}") from error
 
 
 def label_text(column: Column) -> list[str]:

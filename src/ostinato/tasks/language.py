@@ -26,6 +26,7 @@ from ostinato.sequences import Ragged
 from ostinato.sequences.ragged import steps_of
 from ostinato.tasks import metrics
 from ostinato.tasks.base import Outputs, Task, target_array
+from ostinato.tasks.dependence import Dependence
 from ostinato.tasks.describe import spread
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.writing import Writing, condition_row, writing
@@ -148,6 +149,10 @@ class Language(Task):
             return examples
         return lanes(examples, max(1, min(batch_size, int(examples.lengths.sum()) // LANE)))
 
+    def size(self, table: Table, examples: Examples) -> str:
+        """``1 (1,003,853 symbols)``."""
+        return f"{len(table):,} ({int(examples.lengths.sum()):,} symbols)"
+
     def notes(self, table: Table) -> tuple[str, ...]:
         """How many symbols the vocabulary does not know."""
         ids = self.vocabulary.encode(_texts(table[self.column])).values
@@ -180,14 +185,27 @@ class Language(Task):
 
     def scores(self, outputs: Outputs, examples: Examples) -> np.ndarray:
         """Mean nats of every text, or of every ``BLOCK`` steps of a document."""
-        lengths = examples.lengths.numpy()
-        if self.document:
-            lengths = np.array([min(BLOCK, n - start) for n in lengths for start in range(0, n, BLOCK)], dtype=np.int64)
-        lengths = lengths[lengths > 0]
+        lengths = self._blocks(examples)[0]
         starts = np.cumsum(lengths) - lengths
         nll = outputs["nll"].astype(np.float64)
         means: np.ndarray = np.add.reduceat(nll, starts) / lengths if len(starts) else np.empty(0)
         return means
+
+    def dependence(self, examples: Examples) -> tuple[Dependence, ...]:
+        """Blocks of one document go on from each other; texts do not."""
+        if not self.document:
+            return ()
+        _, document, place = self._blocks(examples)
+        return (Dependence(document, place),)
+
+    def _blocks(self, examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is scored: its steps, the example it is cut from, and its place there; each ``(n,)``."""
+        lengths = examples.lengths.numpy()
+        size = BLOCK if self.document else max(1, int(lengths.max(initial=0)))
+        counts = -(-lengths // size)
+        example = np.repeat(np.arange(len(lengths)), counts)
+        place = np.arange(len(example)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return np.minimum(size, lengths[example] - place * size), example, place
 
     def frame(self, outputs: Outputs, table: Table) -> pl.DataFrame:
         """One row a step: ``row`` of the table, ``step`` in it, the ``symbol`` that came, and its ``nats``."""

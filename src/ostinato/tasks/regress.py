@@ -19,6 +19,7 @@ from ostinato.data.table import Column, Kind, Table
 from ostinato.errors import DataError, ModelFolderError
 from ostinato.tasks import metrics
 from ostinato.tasks.base import Outputs, Task, target_array
+from ostinato.tasks.dependence import Dependence, equal_inputs
 from ostinato.tasks.describe import describe_inputs
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.targets import with_target
@@ -107,6 +108,10 @@ class Regress(Task):
         truth, answer = self._pairs(outputs, examples)
         squares: np.ndarray = np.square(truth - answer)
         return squares
+
+    def dependence(self, examples: Examples) -> tuple[Dependence, ...]:
+        """Rows with equal inputs are one proof."""
+        return equal_inputs(examples, ~np.isnan(target_array(examples)))
 
     def _pairs(self, outputs: Outputs, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         truth = self.scaler.decode(target_array(examples).astype(np.float64)[:, None])[:, 0]

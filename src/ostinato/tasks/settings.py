@@ -13,6 +13,8 @@ class TaskSettings:
     Args:
         name: ``classify``, ``regress``, ``tag``, ``language`` or ``forecast``; empty: inferred from the data.
         class_weights: ``balanced`` weighs each class by the inverse of its frequency.
+        logit_adjustment: how far the loss makes up for rare labels: it is at ``logits + a ln(share of label)``, so
+            that the logits favour rare ones; 0: not at all, 1: as if all labels were equally frequent.
         label_smoothing: share of the target's probability spread over all labels.
         horizon: steps to forecast.
         look_back: steps the forecaster sees; 0: chosen from horizon, season and series length.
@@ -27,6 +29,7 @@ class TaskSettings:
 
     name: str = ""
     class_weights: Literal["none", "balanced"] = "none"
+    logit_adjustment: float = 0.0
     label_smoothing: float = 0.0
     horizon: int = 1
     look_back: int = 0

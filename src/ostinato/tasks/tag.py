@@ -15,30 +15,24 @@ from ostinato.data.features import Features, check_groups
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.table import Column, Kind, Table
-from ostinato.errors import DataError, ModelFolderError
+from ostinato.errors import DataError
 from ostinato.sequences import Ragged
 from ostinato.tasks import metrics
-from ostinato.tasks.base import Outputs, Task, target_array
+from ostinato.tasks.base import Outputs, target_array
 from ostinato.tasks.classify import label_metrics
 from ostinato.tasks.describe import describe_inputs
-from ostinato.tasks.labels import MISSING, Labels, cross_entropy, probabilities
+from ostinato.tasks.labels import MISSING, Labelled, Labels, probabilities
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.targets import with_target
 
 
 @dataclass(frozen=True)
-class Tag(Task):
+class Tag(Labelled):
     """A label a step: tokens (or DNA, text, series) in, one of ``K`` labels at each step out.
 
     A model gives logits ``(N, K)``; :meth:`outputs` gives ``probabilities (N, K)`` over the steps of all examples, end
     to end. Targets are a Ragged ``(N,)`` of int64. Where labels mark spans (``B-``, ``I-`` …) metrics hold ``span_f1``.
     """
-
-    target: str
-    features: Features
-    labels: Labels
-    class_weights: str = "none"
-    label_smoothing: float = 0.0
 
     name: ClassVar[str] = "tag"
     watch: ClassVar[str] = "accuracy"
@@ -48,6 +42,7 @@ class Tag(Task):
         "data.min_count": 2,
         "model.bidirectional": True,
         "model.dropout": 0.4,
+        "model.embedding_dropout": 0.4,
         "model.symbol_dropout": 0.1,
         "training.epochs": 8,
     }
@@ -79,7 +74,9 @@ class Tag(Task):
         except DataError as error:
             raise DataError(str(error), path=table.path) from error
         features = Features.fit(table, data, data.target, settings.features)
-        task = cls(data.target, features, labels, settings.class_weights, settings.label_smoothing)
+        task = cls(
+            data.target, features, labels, settings.class_weights, settings.logit_adjustment, settings.label_smoothing
+        )
         task.examples(table)  # refuses tags that are not aligned with the sequence
         return task
 
@@ -121,8 +118,7 @@ class Tag(Task):
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
         """Cross entropy in nats over the steps that have a known label."""
         assert isinstance(batch.targets, Ragged)
-        weights = self.labels.weights(self.class_weights)
-        return cross_entropy(output, batch.targets.values, weights, self.label_smoothing)
+        return self.label_loss(output, batch.targets.values)
 
     def outputs(self, output: Tensor, batch: Batch) -> Outputs:
         """``probabilities (N, K)`` of every step."""
@@ -191,26 +187,6 @@ class Tag(Task):
         """``12,544 token sequences of 1 to 159 tokens; tags 'upos', 17 labels: many-to-many, aligned``."""
         inputs = describe_inputs(table, self.features)
         return f"{inputs}; tags '{self.target}', {len(self.labels):,} labels: {self.mapping}"
-
-    def to_config(self) -> dict[str, Any]:
-        """Everything fitted, as JSON."""
-        return {
-            "name": self.name,
-            "target": self.target,
-            "features": self.features.to_config(),
-            "labels": self.labels.to_config(),
-            "class_weights": self.class_weights,
-            "label_smoothing": self.label_smoothing,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
-            features, labels = Features.from_config(config["features"]), Labels.from_config(config["labels"])
-            return cls(config["target"], features, labels, config["class_weights"], config["label_smoothing"])
-        except (KeyError, TypeError) as error:
-            raise ModelFolderError(f"the task is damaged: {error}") from error
 
 
 def _rows(column: Column, table: Table) -> list[list[str]]:

@@ -19,6 +19,8 @@ class TrainingSettings:
         burn_in: first steps of each window that carry the state but no loss.
         patience: epochs without a better validation before training stops; 0: never (the schedule runs to its end, and
             the best epoch's weights are kept all the same).
+        keep: whose weights are kept: ``best``, the epoch that does best on the validation part, or ``last``, which is
+            surer where the schedule ends at 0 and the validation part is small; with ``patience`` always the best.
         watch: ``loss`` or a metric of the task, on the validation part; empty: the task's own.
         seed: everything random derives from it.
         seeds: trainings with seeds ``seed, seed + 1, …``; results carry their spread.
@@ -34,6 +36,7 @@ class TrainingSettings:
     window: int = 0
     burn_in: int = 0
     patience: int = 0
+    keep: Literal["best", "last"] = "best"
     watch: str = ""
     seed: int = 0
     seeds: int = 1

@@ -280,7 +280,7 @@ class Trainer:
         return watch, self.task.higher_is_better if watch == self.task.watch else watch in HIGHER
 
     def _best_epoch(self) -> int:
-        if not len(self.valid):
+        if not len(self.valid) or (self.settings.keep == "last" and not self.settings.patience):
             return self.ledger.epoch
         return self.ledger.best_epoch(self.higher_is_better) or self.ledger.epoch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from ostinato.data.cells import Cells
-from ostinato.data.kinds import Guess, guess
+from ostinato.data.kinds import Guess, doubts, guess
 from ostinato.data.layouts.long import read_long
 from ostinato.data.layouts.rows import read_rows
 from ostinato.data.layouts.wide import looks_wide, read_wide
@@ -33,6 +33,7 @@ def lay_out(cells: Cells, settings: DataSettings, layout: Layout = "auto") -> Ta
     if layout == "wide" or (layout == "auto" and looks_wide(cells, settings)):
         return read_wide(cells.note(_told("wide", "columns are numbered", layout)), settings)
     guesses = guess(cells, settings)
+    cells = cells.note(*doubts(cells, settings, guesses))
     if layout == "auto":
         chosen, reason = choose(guesses)
         cells = cells.note(_told(chosen, reason, layout))

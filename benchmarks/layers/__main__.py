@@ -1,0 +1,134 @@
+"""``python -m benchmarks.layers``: every layer beside every peer, and docs/performance.md from what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.layers import page, parity
+from benchmarks.layers.arena import FULL, QUICK, Pace, compete, pin
+from benchmarks.layers.cases import Case, chosen
+from benchmarks.layers.measured import Measured
+
+KEPT = Path(__file__).parents[1] / "results" / "layers.json"
+LIBRARIES = ("torch", "jax", "jaxlib", "onnxruntime", "onnx", "numpy")
+
+
+def machine(cores: list[int]) -> dict[str, Any]:
+    """What the times were taken on."""
+    fields = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines() if ":" in line)
+    named = {key.strip(): value.strip() for key, value in fields.items()}
+    levels = [
+        flag for flag in ("avx2", "avx512f", "avx512_bf16", "avx512_vnni") if flag in named.get("flags", "").split()
+    ]
+    return {
+        "processor": f"{named.get('model name', platform.machine())}, family {named.get('cpu family', '?')}",
+        "instructions": levels,
+        "cores": len(cores),
+        "of": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "libraries": {name: found for name in LIBRARIES if (found := installed(name))},
+    }
+
+
+def installed(name: str) -> str:
+    """The version of a library, empty where there is none."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def commit() -> str:
+    """The state of the sources, marked where something is not committed."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=parity.ROOT, capture_output=True, text=True, check=False
+    )
+    return told.stdout.strip() or "unknown"
+
+
+def kept() -> dict[str, Any]:
+    """All records."""
+    if not KEPT.exists():
+        return {"machine": {}, "cases": {}}
+    return dict(json.loads(KEPT.read_text(encoding="utf-8")))
+
+
+def keep(case: Case, record: dict[str, Any], where: dict[str, Any], command: str) -> None:
+    """Put the record among those of other cases, whole or not at all; another machine's are dropped."""
+    found = kept()
+    if found["machine"] != where:
+        found = {"machine": where, "cases": {}}
+    record |= {
+        "group": case.group,
+        "problem": case.problem.facts(),
+        "peers": list(case.peers),
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": command,
+        "commit": commit(),
+    }
+    found["cases"][case.name] = record
+    KEPT.parent.mkdir(exist_ok=True)
+    part = KEPT.with_suffix(".part")
+    part.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.replace(KEPT)
+
+
+def run(cases: list[Case], pace: Pace, threads: int, command: str) -> list[str]:
+    """Measure; gives the cases in which we were wrong or had no answer."""
+    parity.require()
+    where = machine(pin(threads))
+    bad = []
+    with tempfile.TemporaryDirectory() as folder:
+        for at, case in enumerate(cases):
+            record = compete(case, Path(folder), pace)
+            measured = Measured.of(
+                case.name, record | {"group": case.group, "problem": case.problem.facts(), "peers": case.peers}
+            )
+            print(f"{at + 1}/{len(cases)} {page.line(measured)}", flush=True)
+            if not measured.timed("ostinato"):
+                bad.append(case.name)
+            keep(case, record, where, command)
+    return bad
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.layers", description=__doc__)
+    parser.add_argument("--cases", default="", help="words of cases, such as 'lstm train,step'; none: all")
+    parser.add_argument("--quick", action="store_true", help="up to 128 hidden units, three short rounds")
+    parser.add_argument("--missing", action="store_true", help="only cases that have no result yet")
+    parser.add_argument("--threads", type=int, default=2, help="cores, and threads of every library; 2")
+    parser.add_argument("--list", action="store_true", help="only name the cases")
+    parser.add_argument("--page", action="store_true", help="only write the page from what was kept")
+    given = parser.parse_args(arguments)
+    try:
+        cases = chosen(given.cases, quick=given.quick)
+    except ValueError as error:
+        parser.error(str(error))
+    if given.missing:
+        cases = [case for case in cases if case.name not in kept()["cases"]]
+    if given.list:
+        print("\n".join(case.name for case in cases))
+        return
+    bad = []
+    if not given.page:
+        command = shlex.join(["python", "-m", "benchmarks.layers", *(sys.argv[1:] if arguments is None else arguments)])
+        bad = run(cases, QUICK if given.quick else FULL, given.threads, command)
+    page.write(kept())
+    if bad:
+        raise SystemExit(f"no right answer of ours in {', '.join(bad)}")
+
+
+if __name__ == "__main__":
+    main()
