@@ -73,7 +73,7 @@ template <class T> inline vec<T> signed_as(vec<T> value, vec<T> x) {
 
 // 2^n for the n of reduced_expm1; n from -bias (which gives 0) to bias.
 template <class T> inline vec<T> power_of_two(vec<T> shifted) {
-  return (vec<T>)(((typename Vec<T>::bits)shifted + Format<T>::bias) << Format<T>::mantissa);
+  return (vec<T>)(((typename Vec<T>::naturals)shifted + Format<T>::bias) << Format<T>::mantissa);
 }
 
 template <class T> inline vec<T> exp(vec<T> x) {

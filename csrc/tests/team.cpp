@@ -157,21 +157,35 @@ void sleep_between_calls() {
 }
 
 #if defined(__x86_64__)
+unsigned long float_mode() { return __builtin_ia32_stmxcsr(); }
+void set_float_mode(unsigned long mode) { __builtin_ia32_ldmxcsr(static_cast<unsigned>(mode)); }
+constexpr unsigned long flushing = 0x8040;
+#elif defined(__aarch64__)
+unsigned long float_mode() {
+  unsigned long mode;
+  asm volatile("mrs %0, fpcr" : "=r"(mode));
+  return mode;
+}
+void set_float_mode(unsigned long mode) { asm volatile("msr fpcr, %0" : : "r"(mode)); }
+constexpr unsigned long flushing = 1ul << 24;
+#endif
+
+#if defined(__x86_64__) || defined(__aarch64__)
 void float_modes() {
   const auto flushes = [](void* context, const Member& member) {
     volatile float least = 1e-40f;
     static_cast<int*>(context)[member.id] = least * 1.0f == 0.0f;
   };
-  const unsigned before = __builtin_ia32_stmxcsr();
+  const unsigned long before = float_mode();
   for (const bool flush : {false, true, false}) {
-    __builtin_ia32_ldmxcsr(flush ? before | 0x8040u : before);
+    set_float_mode(flush ? before | flushing : before);
     int found[most] = {};
     run_team(most, flushes, found);
+    set_float_mode(before);
     bool same = true;
     for (int one : found) same = same && one == (flush ? 1 : 0);
     check(same, "members flush denormal numbers exactly when the caller does");
   }
-  __builtin_ia32_ldmxcsr(before);
 }
 #else
 void float_modes() {}
