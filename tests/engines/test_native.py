@@ -12,11 +12,11 @@ from typing import Any
 import oracle
 import pytest
 import torch
-from oracle import LENGTHS, PARTS, SIZES, close
+from oracle import LENGTHS, close, shapes
 
 from ostinato.cells import CELLS, Weights
 from ostinato.engines import Request, force, run
-from ostinato.engines.native_operators import KERNELS, MISSING
+from ostinato.engines.native_operators import KERNELS, MISSING, Call
 from ostinato.sequences import Ragged, pack, unpack
 
 if MISSING is None:
@@ -65,14 +65,14 @@ class Case:
             return values.float().double().requires_grad_()
 
         self.cell, self.reverse = cell, reverse
-        rows, scale = SIZES[cell] * units, min(0.5, units**-0.5)
-        self.weights = {"ih": draw(rows, inputs, scale=min(0.5, inputs**-0.5)), "hh": draw(rows, units, scale=scale)}
-        self.weights |= {"bias_ih": draw(rows), "bias_hh": draw(rows)}
-        if cell == "rnn_relu":  # every unit well on one side of the kink, where rounding would decide the derivative
-            with torch.no_grad():
+        named, parts = shapes(cell, inputs, units, units, bias=True)
+        self.weights = {name: draw(*shape, scale=min(0.5, shape[-1] ** -0.5)) for name, shape in named.items()}
+        with torch.no_grad():
+            if cell.startswith("rnn"):  # without gates an error grows from step to step, unless the weights are small
                 self.weights["hh"] *= 0.25
-                self.weights["bias_ih"] += 6 * (-1.0) ** torch.arange(rows)
-        self.state = [draw(len(LENGTHS), units) for _ in range(PARTS.get(cell, 1))]
+            if cell in {"rnn_relu", "indrnn"}:  # each unit well on one side of the kink, where rounding would decide
+                self.weights["bias_ih"] += 6 * (-1.0) ** torch.arange(units)
+        self.state = [draw(len(LENGTHS), *shape) for shape in parts]
         self.x = draw(sum(LENGTHS), inputs)
         self.flags = torch.rand(sum(LENGTHS), generator=random) < 0.1 if reset else None
         flags = None if self.flags is None else list(self.flags.split(LENGTHS))
@@ -90,7 +90,7 @@ class Case:
         flags = None if self.flags is None else pack(Ragged(self.flags, torch.tensor(LENGTHS))).data
         state = CELLS[self.cell].State(*(part[rows.order] for part in parts))
         with force("native"):
-            result = run(Request(CELLS[self.cell], Weights(*weights), rows, state, flags, self.reverse))
+            result = run(Request(CELLS[self.cell], Weights(**dict(zip(self.weights, weights, strict=True))), rows, state, flags, self.reverse))
         found = [unpack(rows.with_data(result.output)).values, *(part[rows.slots] for part in result.state)]
         upstream = [part.to(dtype) for part in self.upstream]
         return found, list(torch.autograd.grad(found, leaves, upstream))
@@ -145,15 +145,15 @@ def both(cell: str, steps: int, batch: int, inputs: int, units: int, two: bool) 
     from ostinato.engines.native_autograd import layer
 
     random = torch.Generator().manual_seed(0)
-    directions, rows = 1 + two, SIZES[cell] * units
+    directions = 1 + two
+    named, parts = shapes(cell, inputs, units, units, bias=True)
 
     def draw(*shape: int) -> torch.Tensor:
         return (torch.randn(*shape, generator=random) * units**-0.5).requires_grad_()
 
-    x, states = draw(steps, batch, inputs), [draw(directions, batch, units) for _ in range(PARTS.get(cell, 1))]
-    shapes = [(rows, inputs), (rows, units), (rows,), (rows,)] * directions
-    weights = [draw(*shape) for shape in shapes]
-    outputs = layer([x, *states], (None, None), weights, cell, two=two, reverse=False)
+    x, states = draw(steps, batch, inputs), [draw(directions, batch, *shape) for shape in parts]
+    weights = [draw(*shape) for shape in [*named.values()] * directions]
+    outputs = layer([x, *states], (None, None, None), weights, Call(cell, two=two))
     upstream = [torch.randn(part.shape, generator=random) for part in outputs]
     return [*outputs, *torch.autograd.grad(outputs, [x, *states, *weights], upstream)]
 
@@ -165,17 +165,19 @@ def test_two_directions_are_each_alone(cell: str) -> None:
     from ostinato.engines.native_autograd import layer
 
     torch.manual_seed(0)
-    sizes, rows = torch.tensor([4, 3, 3, 1]), SIZES[cell] * 5
+    sizes = torch.tensor([4, 3, 3, 1])
+    named, parts = shapes(cell, 3, 5, 5, bias=True)
+    count = len(named)
     x = torch.randn(11, 3, dtype=torch.float64, requires_grad=True)
-    states = [torch.randn(2, 6, 5, dtype=torch.float64) for _ in range(PARTS.get(cell, 1))]
-    weights = [torch.randn(*shape, dtype=torch.float64) for shape in [(rows, 3), (rows, 5), (rows,), (rows,)] * 2]
+    states = [torch.randn(2, 6, *shape, dtype=torch.float64) for shape in parts]
+    weights = [torch.randn(*shape, dtype=torch.float64) for shape in [*named.values()] * 2]
     flags = torch.rand(2, 11) < 0.3
-    y, *after = layer([x, *states], (sizes, flags), weights, cell, two=True, reverse=False)
+    y, *after = layer([x, *states], (sizes, flags, None), weights, Call(cell, two=True))
     alone = []
     for d in range(2):
         inputs = [x, *(part[d : d + 1] for part in states)]
-        flow = (sizes, flags[d : d + 1])
-        alone.append(layer(inputs, flow, weights[4 * d : 4 * d + 4], cell, two=False, reverse=d == 1))
+        flow = (sizes, flags[d : d + 1], None)
+        alone.append(layer(inputs, flow, weights[count * d : count * (d + 1)], Call(cell, reverse=d == 1)))
     upstream = torch.randn_like(y)
     assert torch.equal(y, torch.cat([one[0] for one in alone], 1))
     for part, parts in zip(after, zip(*(one[1:] for one in alone), strict=True), strict=True):
@@ -212,7 +214,7 @@ def test_nan_and_inf_go_where_they_belong() -> None:
         x[begin + 70] = float("nan")
         rows = pack(Ragged(x, torch.tensor(LENGTHS)))
         state = CELLS[cell].State(*(part.detach()[rows.order] for part in case.state))
-        weights = Weights(*(part.detach() for part in case.weights.values()))
+        weights = Weights(**{name: part.detach() for name, part in case.weights.items()})
         result = run(Request(CELLS[cell], weights, rows, state))
         found = unpack(rows.with_data(result.output)).values
         assert found[begin + 70 : begin + LENGTHS[1]].isnan().all() or cell == "rnn_relu"
@@ -226,8 +228,9 @@ def test_nan_and_inf_go_where_they_belong() -> None:
 def test_extreme_inputs_as_the_equations(cell: str, number: float) -> None:
     torch.manual_seed(0)
     rows = pack(Ragged(torch.full((6, 3), number), torch.tensor([4, 2])))
-    weights = Weights(*(torch.randn(*s) for s in [(SIZES[cell] * 4, 3), (SIZES[cell] * 4, 4)]))
-    state = CELLS[cell].State(*(torch.randn(2, 4) for _ in range(PARTS.get(cell, 1))))
+    named, parts = shapes(cell, 3, 4, 4, bias=False)
+    weights = Weights(**{name: torch.randn(*shape) for name, shape in named.items()})
+    state = CELLS[cell].State(*(torch.randn(2, *shape) for shape in parts))
     answers: list[Any] = []
     for engine in ("native", "reference"):
         with force(engine):
