@@ -1,7 +1,10 @@
 #include "pool.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
@@ -27,6 +30,18 @@ Pool& pool() {
   return *made;
 }
 
+// A child of fork must not find the pool locked by a thread that it has not.
+[[maybe_unused]] const int watched =
+    pthread_atfork([] { pool().mutex.lock(); }, [] { pool().mutex.unlock(); }, [] { pool().mutex.unlock(); });
+
+// What is handed out: in tests filled with what is NaN in every format.
+void* handed_out(void* buffer, [[maybe_unused]] int64_t bytes) {
+#if defined(OSTINATO_POISON)
+  std::memset(buffer, 0xff, static_cast<size_t>(bytes));
+#endif
+  return buffer;
+}
+
 }  // namespace
 
 void* take_buffer(int64_t bytes) {
@@ -42,7 +57,7 @@ void* take_buffer(int64_t bytes) {
     void* found = *best;
     p.kept.erase(best);
     p.bytes_kept -= p.sizes[found];
-    return found;
+    return handed_out(found, p.sizes[found]);
   }
   void* made = std::aligned_alloc(static_cast<size_t>(page), static_cast<size_t>(wanted));
   if (made == nullptr) return nullptr;
@@ -50,7 +65,7 @@ void* take_buffer(int64_t bytes) {
   madvise(made, static_cast<size_t>(wanted), MADV_HUGEPAGE);
 #endif
   p.sizes[made] = wanted;
-  return made;
+  return handed_out(made, wanted);
 }
 
 void give_buffer(void* buffer) {

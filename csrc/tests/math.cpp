@@ -97,7 +97,7 @@ template <class T> bool flushed(Function function, T found, double right) {
 
 void report(const char* isa, const char* number, Function function, const Worst& worst) {
   char text[160];
-  std::snprintf(text, sizeof text, "%-8s %s %-8s %.3f ULP at %.9g", isa, number, names[function], worst.error, worst.at);
+  std::snprintf(text, sizeof text, "%-11s %s %-8s %.3f ULP at %.9g", isa, number, names[function], worst.error, worst.at);
   std::printf("  %s\n", text);
   check(worst.error <= bound, "error", text);
 }
@@ -229,8 +229,11 @@ int main(int count, char** values) {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) all.push_back(&mathematics_avx2);
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl"))
+      __builtin_cpu_supports("avx512vl")) {
     all.push_back(&mathematics_avx512);
+    if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"))
+      all.push_back(&mathematics_avx512_bf16);
+  }
 #endif
   for (const Mathematics* m : all) {
     limits<float>(*m);

@@ -14,6 +14,6 @@ struct Mathematics {
   void (*float64)(Function, const double* from, double* to, int64_t count);
 };
 
-extern const Mathematics mathematics_baseline, mathematics_avx2, mathematics_avx512;
+extern const Mathematics mathematics_baseline, mathematics_avx2, mathematics_avx512, mathematics_avx512_bf16;
 
 }  // namespace ostinato::tests

@@ -1,4 +1,5 @@
 // The team of threads: barriers, changing numbers of members, several callers, exceptions, fork, sleep, exit.
+#include "../pool.h"
 #include "../team.h"
 
 #include <sys/resource.h>
@@ -214,6 +215,35 @@ void scratch_memory() {
   check(other != nullptr && other != large, "each thread has scratch memory of its own");
 }
 
+void pool_of_buffers(int count) {
+  void* first = take_buffer(100);
+  check(reinterpret_cast<uintptr_t>(first) % (2 << 20) == 0, "a buffer is aligned");
+  give_buffer(first);
+  check(take_buffer(1000) == first, "a buffer is used again");
+  void* second = take_buffer(1000);
+  check(second != first, "a buffer is taken once");
+  give_buffer(first), give_buffer(second);
+
+  std::atomic<bool> stop{false};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> takers;
+  for (int t = 0; t < 3; ++t)
+    takers.emplace_back([&, t] {
+      while (!stop.load()) {
+        auto* own = static_cast<std::atomic<int>*>(take_buffer(1 + t * (3 << 20)));
+        own->store(t);
+        std::this_thread::yield();
+        wrong += own->load() == t ? 0 : 1;
+        give_buffer(own);
+      }
+    });
+  for (int i = 0; i < count; ++i)
+    check(in_child([] { give_buffer(take_buffer(5)), _exit(0); }) == 0, "a buffer in a child of fork");
+  stop.store(true);
+  for (std::thread& taker : takers) taker.join();
+  check(wrong.load() == 0, "a buffer belongs to one thread");
+}
+
 }  // namespace
 
 int main(int count, char** values) {
@@ -226,6 +256,7 @@ int main(int count, char** values) {
   float_modes();
   scratch_memory();
   sleep_between_calls();
+  pool_of_buffers(quick ? 5 : 50);
   forks(quick ? 2 : 10);
   return finish("team");
 }
