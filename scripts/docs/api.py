@@ -30,9 +30,17 @@ SECTIONS = {
         "ostinato.nn.LSTM",
         "ostinato.nn.GRU",
         "ostinato.nn.RNN",
+        "ostinato.nn.PeepholeLSTM",
+        "ostinato.nn.CoupledLSTM",
+        "ostinato.nn.LayerNormLSTM",
+        "ostinato.nn.LayerNormGRU",
+        "ostinato.nn.IndRNN",
+        "ostinato.nn.SLSTM",
+        "ostinato.nn.MLSTM",
         "ostinato.nn.Layer",
         "ostinato.nn.Traced",
         "ostinato.nn.start.Start",
+        "ostinato.engines.Noise",
         "ostinato.nn.LSTMCell",
         "ostinato.nn.GRUCell",
         "ostinato.nn.RNNCell",
@@ -49,7 +57,7 @@ SECTIONS = {
     "Version": ["ostinato.__version__"],
 }
 """Every public name once, and a few beside them that one meets all the same."""
-SHARED = {"Layer", "SequenceEstimator"}
+SHARED = {"Layer", "HeadedLayer", "SequenceEstimator"}
 """Classes with an entry of their own, whose methods are not told again under what inherits them."""
 MODULES = re.compile(r"(?<=[ (\[])(?:[a-z_]+[.])+(?=[A-Z])")
 """The modules before a class in a signature."""
@@ -105,7 +113,7 @@ def _signature(name: str, thing: Callable[..., Any]) -> str:
     """A block with the signature; nothing for what is not called: properties, tuples, plain errors."""
     if isinstance(thing, property):
         return ""
-    if isinstance(thing, type) and (issubclass(thing, tuple) or "__init__" not in vars(thing)):
+    if isinstance(thing, type) and (issubclass(thing, tuple) or not _builds(thing)):
         return ""
     signature = inspect.signature(thing)
     shown = [
@@ -121,11 +129,16 @@ def _signature(name: str, thing: Callable[..., Any]) -> str:
     return f"```text\n{MODULES.sub('', text)}\n```"
 
 
+def _builds(kind: type) -> bool:
+    """Whether a class has arguments to tell: its own, or those that a layer has from what it inherits."""
+    return "__init__" in vars(kind) or kind.__module__.startswith("ostinato.nn.")
+
+
 def _lines(parameters: list[inspect.Parameter]) -> list[str]:
     """The parameters one by one, with the star that parts those given by name."""
     shown: list[str] = []
     for one in parameters:
-        if one.kind is one.KEYWORD_ONLY and "*" not in shown:
+        if one.kind is one.KEYWORD_ONLY and not any(other.startswith("*") for other in shown):
             shown.append("*")
         shown.append(str(one))
     return shown

@@ -58,6 +58,22 @@ def test_bits_are_the_definition(seed: int, kind: int, layer: int, direction: in
         assert found.tolist() == [[bits(seed, kind, layer, direction, step, sequence, unit) for unit in range(5)]]
 
 
+@pytest.mark.parametrize(
+    ("kind", "layer", "direction", "step", "sequence", "found"),
+    [
+        ("input_dropout", 0, 0, 0, 0, [0xCDAAEAAC, 0xEA19E95E, 0xCE38A149]),
+        ("recurrent_dropout", 1, 1, 5, 3, [0x52AB4907, 0xE99D2C02, 0xC8A6D5D2]),
+        ("zoneout_c", 2, 0, 1000, 70000, [0x718C1D3C, 0x7ADFD27E, 0x91BFD42C]),
+    ],
+)
+def test_bits_never_change(kind: str, layer: int, direction: int, step: int, sequence: int, found: list[int]) -> None:
+    """What a seed meant yesterday it means today: the numbers that every engine must give."""
+    assert (
+        Masks(torch.tensor(2**62 + 12345), layer, direction).bits(kind, step, torch.tensor(sequence), 3).tolist()
+        == found
+    )
+
+
 def test_evenly_spread() -> None:
     """Every bit is set half the time, and neighbours in every counter agree half the time (six standard errors)."""
     masks, sequences = Masks(torch.tensor(7)), torch.arange(200)

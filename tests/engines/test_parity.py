@@ -48,6 +48,9 @@ class Case:
         width = PROJECTED if projected else HIDDEN
         weights, states = shapes(cell, INPUT, HIDDEN, width, bias)
         self.weights = {name: draw(*shape) for name, shape in weights.items()}
+        for name in [name for name in weights if name.startswith("norm")]:
+            # Small gains: with large ones a norm makes the recurrence expand, and errors grow with it (LOG.md).
+            self.weights[name] = (self.weights[name].detach() / 4 + 0.3).float().double().requires_grad_()
         self.state = [draw(len(LENGTHS), *shape) for shape in states]
         if cell == "slstm":
             self.state[2] = self.state[2].detach().exp().float().double().requires_grad_()  # a count of what was read
@@ -98,10 +101,10 @@ def test_engine_equals_oracle(case: tuple[Any, ...], engine: str, dtype: torch.d
         with torch.no_grad():
             quiet = answer(told, dtype, leaves)
     for ours, silent, wanted in zip(found, quiet, told.values, strict=True):
-        close(ours, wanted, "value", told.cell)
-        close(silent, wanted, "value", told.cell)
+        close(ours, wanted, "value")
+        close(silent, wanted, "value")
     for ours, wanted in zip(slopes, told.gradients, strict=True):
-        close(ours, wanted, "gradient", told.cell)
+        close(ours, wanted, "gradient")
 
 
 @pytest.mark.gpu
@@ -114,6 +117,6 @@ def test_engine_equals_oracle_on_gpu(case: tuple[Any, ...], engine: str) -> None
         found = answer(told, torch.float64, leaves)
         slopes = gradients(found, leaves, [part.cuda() for part in told.upstream])
     for ours, wanted in zip(found, told.values, strict=True):
-        close(ours.cpu(), wanted, "value", told.cell)
+        close(ours.cpu(), wanted, "value")
     for ours, wanted in zip(slopes, told.gradients, strict=True):
-        close(ours.cpu(), wanted, "gradient", told.cell)
+        close(ours.cpu(), wanted, "gradient")

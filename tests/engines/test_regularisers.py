@@ -10,8 +10,9 @@ import torch
 from test_noise import bits
 
 from ostinato import nn
-from ostinato.engines import Noise, explain, force
+from ostinato.engines import ENGINES, Noise, explain, force
 from ostinato.engines.noise import KINDS
+from ostinato.errors import UsageError
 from ostinato.sequences import Ragged, to_packed_sequence, to_padded
 
 LENGTHS = [3, 0, 5, 1]
@@ -71,7 +72,7 @@ class Drawn:
         return (~self.gone(kind, step, sequence, units)).double() / (1 - RATES[kind])
 
 
-def lstm_with_noise(layer: nn.LSTM, seed: int, x: Ragged, reset: Ragged) -> list[torch.Tensor]:
+def lstm_with_noise(layer: Any, seed: int, x: Ragged, reset: Ragged) -> list[torch.Tensor]:
     """The outputs of every sequence, one at a time, a step at a time; ``h`` follows the cell state before zoneout."""
     outputs = []
     for b, (rows, flags) in enumerate(zip(x, reset, strict=True)):
@@ -89,7 +90,7 @@ def lstm_with_noise(layer: nn.LSTM, seed: int, x: Ragged, reset: Ragged) -> list
     return outputs
 
 
-def lstm_one_way(layer: nn.LSTM, masks: Drawn, b: int, values: torch.Tensor, flags: torch.Tensor) -> torch.Tensor:
+def lstm_one_way(layer: Any, masks: Drawn, b: int, values: torch.Tensor, flags: torch.Tensor) -> torch.Tensor:
     _, number, end = masks.place
     w = layer.layer_weights()[2 * number + end]
     hh = w.hh * torch.stack([masks.scale("weight_dropout", 0, row, 4) for row in range(16)])
@@ -100,15 +101,20 @@ def lstm_one_way(layer: nn.LSTM, masks: Drawn, b: int, values: torch.Tensor, fla
             h, c = torch.zeros(4).double(), torch.zeros(4).double()
         i, f, g, o = (w.ih @ values[t] + w["bias_ih"] + hh @ h + w["bias_hh"]).chunk(4)
         g = g.tanh() * masks.scale("recurrent_dropout", t, b, 4)
+        if "ci" in w:
+            i, f = i + w["ci"] * c, f + w["cf"] * c
         fresh = f.sigmoid() * c + i.sigmoid() * g
+        if "co" in w:
+            o = o + w["co"] * fresh
         h = torch.where(masks.gone("zoneout_h", t, b, 4), h, o.sigmoid() * fresh.tanh())
         c = torch.where(masks.gone("zoneout_c", t, b, 4), c, fresh)
         found[t] = h * masks.scale("output_dropout", 0, b, 4)
     return torch.stack([found[t] for t in range(length)]) if length else values.new_zeros(0, 4)
 
 
-def test_all_regularisers_equal_the_loop() -> None:
-    layer, (x, reset) = noisy("lstm"), batch()
+@pytest.mark.parametrize("kind", ["lstm", "peephole"])
+def test_all_regularisers_equal_the_loop(kind: str) -> None:
+    layer, (x, reset) = noisy(kind), batch()
     torch.manual_seed(3)
     seed = int(torch.randint(2**63 - 1, (), dtype=torch.int64))
     torch.manual_seed(3)
@@ -116,6 +122,29 @@ def test_all_regularisers_equal_the_loop() -> None:
     wanted = lstm_with_noise(layer, seed, x, reset)
     for ours, theirs in zip(output, wanted, strict=True):
         torch.testing.assert_close(ours, theirs if len(ours) else ours, atol=1e-14, rtol=0)
+
+
+SERVING = [(kind, engine) for kind in LAYERS for engine in ENGINES if engine not in {"torch", "reference"}]
+"""Engines held to the reference, which is held to the loop above; the torch engine refuses what is tested here."""
+
+
+@pytest.mark.parametrize(("kind", "engine"), SERVING)
+@pytest.mark.parametrize("training", [True, False])
+def test_engines_draw_the_masks_of_the_reference(kind: str, engine: str, training: bool) -> None:
+    layer, (x, reset) = noisy(kind, dtype=torch.float32).train(training), batch()
+    found = []
+    for name in ("reference", engine):
+        rows = x.values.float().requires_grad_()
+        torch.manual_seed(7)
+        with force(name):
+            try:
+                output, _ = layer(Ragged(rows, x.lengths), reset=reset)
+            except UsageError as refusal:
+                pytest.skip(f"engine '{engine}' does not serve '{kind}' with noise: {refusal}")
+        slopes = torch.autograd.grad(output.values.square().sum(), [rows, *layer.parameters()], allow_unused=True)
+        found.append([output.values, *(slope for slope in slopes if slope is not None)])
+    for ours, wanted in zip(*found, strict=True):
+        torch.testing.assert_close(ours, wanted, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("kind", LAYERS)
@@ -153,6 +182,10 @@ def test_outside_training_only_the_expectation_is_left(kind: str) -> None:
     assert torch.equal(torch.get_rng_state(), before)
     held = any(layer.noise.rates[name] for name in ("zoneout_h", "zoneout_c"))
     assert torch.allclose(found, plain(x)[0].values) != held
+    torch.compiler.reset()
+    compiled = torch.compile(copy.deepcopy(layer), fullgraph=True, backend="aot_eager", dynamic=False)
+    again = compiled(to_padded(x), lengths=torch.tensor(LENGTHS))[0]
+    torch.testing.assert_close(again, to_padded(layer(x)[0]), atol=1e-14, rtol=0)
 
 
 def test_expectation_of_zoneout() -> None:
@@ -172,7 +205,7 @@ def test_expectation_of_zoneout() -> None:
 
 
 def test_at_the_ends_of_the_scale() -> None:
-    """All held: the state never moves. All of the candidate dropped: the cell only forgets. No W_hh: nothing is read."""
+    """All held: the state never moves. All candidates dropped: the cell only forgets. No W_hh: nothing is read."""
     x, state = torch.randn(5, 2, 3), (torch.randn(1, 2, 4), torch.randn(1, 2, 4))
     output, after = nn.LSTM(3, 4, zoneout_h=1.0, zoneout_c=1.0)(x, state)
     assert torch.equal(output, state[0].expand(5, 2, 4))
@@ -207,6 +240,27 @@ def test_derivatives_with_noise(kind: str) -> None:
 
     leaves = [torch.randn(4, 3).double(), *(weight.detach().clone() for weight in layer.parameters())]
     assert torch.autograd.gradcheck(values, [leaf.requires_grad_() for leaf in leaves])
+
+
+def test_under_vmap() -> None:
+    """Gradients a sequence, all with the same masks or each with its own, as vmap is told."""
+    torch.manual_seed(1)
+    layer, x = nn.LSTM(3, 4, dtype=torch.float64, **{**RATES, "dropout": 0.0}), torch.randn(3, 5, 3).double()
+    weights = {name: weight.detach() for name, weight in layer.named_parameters()}
+
+    def loss(given: dict[str, torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
+        return torch.func.functional_call(layer, given, (rows,))[0].square().sum()
+
+    def slopes(randomness: str) -> dict[str, torch.Tensor]:
+        torch.manual_seed(9)
+        return torch.func.vmap(torch.func.grad(loss), (None, 0), randomness=randomness)(weights, x)
+
+    same, different = slopes("same"), slopes("different")
+    for b in range(3):
+        torch.manual_seed(9)
+        for name, wanted in torch.func.grad(loss)(weights, x[b]).items():
+            torch.testing.assert_close(same[name][b], wanted, atol=1e-12, rtol=0)
+    assert not torch.allclose(same["weight_hh_l0"], different["weight_hh_l0"])
 
 
 def test_masks_around_the_recurrence_leave_the_engine_free() -> None:
@@ -244,7 +298,7 @@ def test_kept_over_a_sequence_and_drawn_at_every_step() -> None:
         (
             lambda: nn.RNN(3, 4, recurrent_dropout=0.1),
             ValueError,
-            "recurrent_dropout= has nothing to act on in cell",
+            "recurrent_dropout= has nothing to act on",
         ),
         (lambda: nn.GRU(3, 4, zoneout_c=0.1), ValueError, "zoneout_c= has nothing to act on in cell 'gru'"),
         (lambda: nn.MLSTM(3, 4, zoneout_h=0.1), ValueError, "zoneout_h= has nothing to act on in cell 'mlstm'"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 import torch
@@ -14,9 +14,10 @@ from ostinato.data.examples import Batch
 from ostinato.data.spec import Spec
 from ostinato.errors import UsageError
 from ostinato.models import ModelSettings, SequenceModel, build
+from ostinato.models.settings import HEADED
 from ostinato.tasks.settings import TaskSettings
 
-CELLS = ["rnn", "rnn_relu", "lstm", "gru", "gru_before"]
+CELLS = list(get_args(get_type_hints(ModelSettings)["cell"]))
 POOLS = ["last", "mean", "max", "attention"]
 SPECS = {
     "ids": Spec("ids", 9, "step", 4),
@@ -29,7 +30,7 @@ SPECS = {
 
 def make(spec: Spec, **settings: Any) -> SequenceModel:
     torch.manual_seed(3)
-    model = build(spec, ModelSettings(**{"hidden": 5, **settings}), TaskSettings())
+    model = build(spec, ModelSettings(**{"hidden": 5, "heads": 1, **settings}), TaskSettings())
     assert isinstance(model, SequenceModel)
     return model.eval()
 
@@ -144,7 +145,7 @@ def test_order_and_mates_do_not_matter(name: str) -> None:
 @pytest.mark.parametrize("name", SPECS)
 def test_windows_give_what_the_whole_gives(name: str, cell: str) -> None:
     spec = SPECS[name]
-    model = make(spec, cell=cell, layers=2, learned_state=True)
+    model = make(spec, cell=cell, layers=2, learned_state=cell not in HEADED)
     batch = make_batch(spec)
     whole, final = model(batch)
     state, pieces = None, []
@@ -156,7 +157,7 @@ def test_windows_give_what_the_whole_gives(name: str, cell: str) -> None:
         found = torch.cat([piece[row] for piece in pieces]) if spec.outputs == "step" else pieces[-1][row]
         torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
     for part, expected in zip(state, final, strict=True):
-        assert part.shape == (2, len(LENGTHS), 5)
+        assert part.shape[:3] == (2, len(LENGTHS), 1 if cell == "mlstm" and part is not state[0] else 5)
         torch.testing.assert_close(part, expected, atol=1e-6, rtol=1e-5)
 
 
@@ -167,7 +168,7 @@ def test_windows_give_what_the_whole_gives(name: str, cell: str) -> None:
         for number, (cell, layers, bidirectional, pool, init, learned) in enumerate(
             itertools.product(CELLS, [1, 3], [False, True], POOLS, ["torch", "orthogonal", "chrono"], [False, True])
         )
-        if number % 7 == 0 and (init != "chrono" or not cell.startswith("rnn"))
+        if number % 7 == 0 and (init != "chrono" or "rnn" not in cell)
     ],
 )
 def test_every_setting_learns(
@@ -182,14 +183,15 @@ def test_every_setting_learns(
             pool=pool,
             init=init,
             max_lag=20 if init == "chrono" else 0,
-            learned_state=learned_state,
+            learned_state=learned_state and cell not in HEADED,
             dropout=0.2,
             embedding=4,
             symbol_dropout=0.1 if spec.inputs == "ids" else 0.0,
         ).train()
         batch = make_batch(spec)
         output, state = model(batch)
-        assert all(part.shape == (layers * (1 + bidirectional), len(LENGTHS), 5) for part in state)
+        assert state[0].shape == (layers * (1 + bidirectional), len(LENGTHS), 5)
+        assert all(part.shape[:2] == state[0].shape[:2] for part in state)
         assert torch.isfinite(output).all()
         output.square().sum().backward()
         still = [name for name, weight in model.named_parameters() if weight.grad is None]
@@ -270,7 +272,10 @@ def test_a_state_that_cannot_be_continued_is_refused() -> None:
         ),
         (Spec("ids", 9, "step", 4), {"init": "chrono"}, r"model\.max_lag="),
         (Spec("ids", 9, "step", 4), {"init": "chrono", "max_lag": 9, "cell": "rnn"}, r"has none.*orthogonal"),
+        (Spec("ids", 9, "step", 4), {"init": "chrono", "max_lag": 9, "cell": "indrnn"}, r"has none.*orthogonal"),
         (Spec("ids", 9, "step", 4), {"max_lag": 9}, r"leave model\.max_lag out"),
+        (Spec("ids", 9, "step", 4), {"cell": "mlstm", "hidden": 6}, r"cannot be cut into 4 heads: set model\.heads"),
+        (Spec("ids", 9, "step", 4), {"cell": "slstm", "learned_state": True}, r"model\.learned_state=false"),
         (Spec("ids", 9, "step", 4), {"cell": "lsmt"}, r"model\.cell cannot be 'lsmt'\. Did you mean 'lstm'\?"),
         (Spec("ids", 9, "step", 4), {"pool": "sum"}, r"model\.pool cannot be 'sum'"),
         (Spec("ids", 9, "step", 4), {"init": "zeros"}, r"model\.init cannot be 'zeros'"),

@@ -128,6 +128,15 @@ def test_dropout_between_layers(name: str) -> None:
     torch.testing.assert_close(ours.eval()(x, reset=flags)[0], theirs.eval()(x)[0], atol=1e-6, rtol=0)
 
 
+def test_dropout_may_be_set_later() -> None:
+    layer, x = nn.GRU(4, 5, num_layers=2), torch.randn(6, 2, 4)
+    plain, flags = layer(x)[0], torch.zeros(6, 2, dtype=torch.bool)
+    layer.dropout = 0.9
+    assert not torch.allclose(layer(x)[0], plain)
+    assert not torch.allclose(layer(x, reset=flags)[0], plain)
+    torch.testing.assert_close(layer.eval()(x, reset=flags)[0], plain, atol=1e-6, rtol=0)
+
+
 def test_all_dropped_leaves_the_upper_layer_no_input() -> None:
     layer = nn.GRU(4, 5, num_layers=2, dropout=1.0)
     x, flags = torch.randn(6, 2, 4), torch.zeros(6, 2, dtype=torch.bool)

@@ -71,7 +71,10 @@ def test_entries_of_a_mapping_add_up() -> None:
         ("optimizer.learning_rate=fast", "must be a number"),
         ("optimizer.learning_rate=nan", "must be a number"),
         ("optimizer.learning_rate=inf", "must be a number"),
-        ("model.cell=lsmt", "one of 'rnn', 'rnn_relu', 'lstm', 'gru', 'gru_before'. Did you mean 'lstm'?"),
+        (
+            "model.cell=lsmt",
+            "'slstm', 'mlstm'. Did you mean 'lstm'?",
+        ),
         ("model.cell=transformer", "one of 'rnn', 'rnn_relu', 'lstm', 'gru', 'gru_before'"),
         ("model.bidirectional=maybe", "must be true or false"),
         ("task.quantiles=a,b", "must be a list, as in a,b (each a number)"),

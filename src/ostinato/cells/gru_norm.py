@@ -30,7 +30,7 @@ class NormGRU(Cell[GRUState, GRUGates]):
 
     Reference: Ba, Kiros & Hinton, "Layer Normalization", arXiv 1607.06450, supplementary material, the GRU of its
     skip-thought experiments, with four norms: gates and candidate, of input and state. The biases of the norms are
-    ``b_ih`` and ``b_hh``. The paper's z weighs the candidate, here as in torch it weighs the old state.
+    ``b_ih`` and ``b_hh``. z weighs the old state, as in torch and in the authors' code; in the paper the candidate.
     Not the form that normalises all ``3H`` numbers together, and not the reset-before form.
     """
 

@@ -30,9 +30,9 @@ class NormLSTM(Cell[LSTMState, LSTMGates]):
     ``norm_c`` ``(H,)``, and with biases ``bias_norm_c`` ``(H,)``. Gate order: i, f, g, o.
 
     Reference: Ba, Kiros & Hinton, "Layer Normalization", arXiv 1607.06450, supplementary material, equations 20 to 22.
-    The biases of its two LN and its own b are here ``bias_hh + bias_ih``, which is the same function. Of the
-    three published forms it is the paper's, and the haste library's: ``c`` itself stays additive, so the memory is that
-    of the LSTM.
+    The biases of its two LN and its own b are here ``bias_hh + bias_ih``, which is the same function. Of the published
+    forms it is that of the paper, of its authors' code and of the haste library: ``c`` itself stays additive, so the
+    memory is that of the LSTM.
     Not the form of PyTorch's benchmark ``custom_lstms.py``, which carries the normalised cell state, and not that of
     TensorFlow's ``LayerNormBasicLSTMCell``, which normalises gate by gate the sum of both products.
     """

@@ -26,7 +26,7 @@ def train_command(
     horizon: Annotated[int | None, typer.Option(help="Steps to forecast.")] = None,
     valid: Annotated[str | None, typer.Option(help="File of the validation part.")] = None,
     test: Annotated[str | None, typer.Option(help="File of the test part.")] = None,
-    cell: Annotated[str | None, typer.Option(help="rnn, rnn_relu, lstm, gru or gru_before.")] = None,
+    cell: Annotated[str | None, typer.Option(help="lstm, gru, rnn, peephole, lstm_norm, indrnn, slstm, …")] = None,
     hidden: Annotated[int | None, typer.Option(help="Hidden size of each direction.")] = None,
     layers: Annotated[int | None, typer.Option(help="Recurrent layers.")] = None,
     bidirectional: Annotated[bool | None, typer.Option(help="Read from both ends.")] = None,

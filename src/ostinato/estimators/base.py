@@ -28,7 +28,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     ``n_steps_seen_`` (steps of all training sequences).
 
     Args:
-        cell: ``lstm``, ``gru``, ``gru_before``, ``rnn`` or ``rnn_relu``.
+        cell: ``lstm``, ``gru``, ``rnn``, … : any that a recipe's ``model.cell`` takes.
         hidden: ``H``, hidden size of each direction.
         layers: ``L``.
         bidirectional: None: as the task has it.

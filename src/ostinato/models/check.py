@@ -6,7 +6,7 @@ from typing import Any, get_args, get_type_hints
 
 from ostinato.data.spec import Spec
 from ostinato.errors import UsageError, nearest
-from ostinato.models.settings import ModelSettings
+from ostinato.models.settings import FORGETTING, GATELESS, HEADED, ModelSettings
 
 
 def check(spec: Spec, settings: ModelSettings) -> None:
@@ -34,13 +34,19 @@ def check(spec: Spec, settings: ModelSettings) -> None:
 def _start(settings: ModelSettings) -> None:
     chrono = settings.init == "chrono"
     if settings.forget_bias != ModelSettings.forget_bias:
-        if settings.cell != "lstm":
+        if settings.cell not in FORGETTING:
             raise UsageError(
                 f"a '{settings.cell}' has no forget gate: leave model.forget_bias out or set model.cell=lstm"
             )
         if chrono:
             raise UsageError("model.init=chrono draws the forget gate's bias: leave model.forget_bias out")
-    if chrono and settings.cell in {"rnn", "rnn_relu"}:
+    if settings.cell in HEADED and settings.hidden % settings.heads:
+        raise UsageError(
+            f"model.hidden={settings.hidden} cannot be cut into {settings.heads} heads: set model.heads to a divisor"
+        )
+    if settings.cell in HEADED and settings.learned_state:
+        raise UsageError(f"a '{settings.cell}' begins with an empty memory: set model.learned_state=false")
+    if chrono and settings.cell in GATELESS:
         raise UsageError(f"model.init=chrono is for gates, and a '{settings.cell}' has none: set model.init=orthogonal")
     if chrono and settings.max_lag < 2:
         raise UsageError("model.init=chrono needs the longest lag that matters, in steps: set model.max_lag=…")
@@ -68,7 +74,7 @@ def _names(settings: ModelSettings) -> None:
 
 
 def _numbers(settings: ModelSettings) -> None:
-    for key, least in (("hidden", 1), ("layers", 1), ("segment", 1), ("embedding", 0), ("max_lag", 0)):
+    for key, least in (("hidden", 1), ("heads", 1), ("layers", 1), ("segment", 1), ("embedding", 0), ("max_lag", 0)):
         value = getattr(settings, key)
         if value < least:
             raise UsageError(f"model.{key} must be at least {least}, not {value}")

@@ -16,6 +16,14 @@ CELLS = {
     "lstm": "LSTM",
     "gru": "GRU",
     "gru_before": "GRU (reset before)",
+    "peephole": "peephole LSTM",
+    "coupled": "coupled LSTM",
+    "lstm_norm": "layer-normalised LSTM",
+    "gru_norm": "layer-normalised GRU",
+    "indrnn": "IndRNN",
+    "indrnn_tanh": "IndRNN (tanh)",
+    "slstm": "sLSTM",
+    "mlstm": "mLSTM",
 }
 
 

@@ -27,8 +27,8 @@ class LayerSteps:
         layer: counted from 1, the one that reads the inputs.
         direction: ``forward`` or ``backward``.
         gates: by the cell's names (an LSTM's ``i f g o``), ``(T, H)`` each, after their activations.
-        states: by the cell's names (``h``, an LSTM's ``c``), ``(T, H)`` each, after the step. Steps stand in the order
-            of the sequence, in the backward direction too.
+        states: by the cell's names (``h``, an LSTM's ``c``), ``(T, H)`` each, after the step; a matrix memory is laid
+            out in one row. Steps stand in the order of the sequence, in the backward direction too.
     """
 
     layer: int
@@ -121,7 +121,7 @@ def _attention(model: nn.Module, steps: Ragged) -> np.ndarray | None:
 
 
 def _arrays(named: Any) -> dict[str, np.ndarray]:
-    return {name: _array(part.values) for name, part in named._asdict().items()}
+    return {name: _array(part.values.flatten(1)) for name, part in named._asdict().items()}
 
 
 def _array(values: torch.Tensor) -> np.ndarray:

@@ -5,14 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+FORGETTING = ("lstm", "peephole", "coupled", "lstm_norm", "slstm")
+"""The cells whose forget gate has a bias to begin with; an mLSTM draws its own."""
+HEADED = ("slstm", "mlstm")
+"""The cells whose units are cut into heads."""
+GATELESS = ("rnn", "rnn_relu", "indrnn", "indrnn_tanh")
+"""The cells without a gate."""
+
 
 @dataclass(frozen=True)
 class ModelSettings:
     """Front end, recurrent stack and head.
 
     Args:
-        cell: ``rnn`` (tanh), ``rnn_relu``, ``lstm``, ``gru`` or ``gru_before`` (reset before, as in Cho et al. v3).
+        cell: ``rnn`` (tanh), ``rnn_relu``, ``lstm``, ``gru``, ``gru_before`` (reset before, as in Cho et al. v3),
+            ``peephole``, ``coupled`` (f = 1 - i), ``lstm_norm``, ``gru_norm`` (layer normalisation), ``indrnn`` (relu),
+            ``indrnn_tanh``, ``slstm`` or ``mlstm`` (of xLSTM). Those after ``gru`` are computed step by step, slowly.
         hidden: ``H``, hidden size of each direction.
+        heads: blocks that the units of an ``slstm`` or ``mlstm`` are cut into; must divide ``hidden``.
         layers: ``L``.
         bidirectional: whether a second direction reads from the end; never for a causal task.
         embedding: size of a symbol's vector; 0: chosen from the vocabulary. Values go through a linear layer of this
@@ -25,13 +35,28 @@ class ModelSettings:
         pool: how a sequence's steps become one vector: ``last``, ``mean``, ``max`` or ``attention``.
         init: ``torch`` (uniform), ``orthogonal`` (recurrent weights) or ``chrono`` (gates for a long memory).
         max_lag: with ``chrono``, and only then, the longest lag that matters, in steps.
-        forget_bias: where the forget gate's bias of an LSTM begins; ``chrono`` draws it instead.
+        forget_bias: where the forget gate's bias of an LSTM or a variant begins; ``chrono`` draws it instead.
         learned_state: whether the initial state is learned.
         tied: whether a language model's output weights are its embedding.
     """
 
-    cell: Literal["rnn", "rnn_relu", "lstm", "gru", "gru_before"] = "lstm"
+    cell: Literal[
+        "rnn",
+        "rnn_relu",
+        "lstm",
+        "gru",
+        "gru_before",
+        "peephole",
+        "coupled",
+        "lstm_norm",
+        "gru_norm",
+        "indrnn",
+        "indrnn_tanh",
+        "slstm",
+        "mlstm",
+    ] = "lstm"
     hidden: int = 128
+    heads: int = 4
     layers: int = 1
     bidirectional: bool = False
     embedding: int = 0

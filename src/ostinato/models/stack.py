@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from torch import Tensor, cat, nn
 
 from ostinato.models.dropout import VariationalDropout
-from ostinato.models.settings import ModelSettings
-from ostinato.nn import GRU, LSTM, RNN, Layer, Traced
+from ostinato.models.settings import FORGETTING, HEADED, ModelSettings
+from ostinato.nn import (
+    GRU,
+    LSTM,
+    MLSTM,
+    RNN,
+    SLSTM,
+    CoupledLSTM,
+    IndRNN,
+    Layer,
+    LayerNormGRU,
+    LayerNormLSTM,
+    PeepholeLSTM,
+    Traced,
+)
 from ostinato.sequences import Ragged
 
 State = tuple[Tensor, ...]
-"""What is carried from step to step: one tensor ``(L * D, B, H)`` for each part of the cell's state (LSTM: h, c)."""
+"""What is carried from step to step: one tensor ``(L * D, B, ·)`` for each part of the cell's state (LSTM: h, c)."""
 
 
 class Stack(nn.Module):
@@ -63,20 +77,36 @@ class Stack(nn.Module):
         return parts if len(parts) > 1 else parts[0]
 
 
+LAYERS: dict[str, tuple[Callable[..., Layer], dict[str, Any]]] = {
+    "rnn": (RNN, {}),
+    "rnn_relu": (RNN, {"nonlinearity": "relu"}),
+    "lstm": (LSTM, {}),
+    "gru": (GRU, {}),
+    "gru_before": (GRU, {"reset_after": False}),
+    "peephole": (PeepholeLSTM, {}),
+    "coupled": (CoupledLSTM, {}),
+    "lstm_norm": (LayerNormLSTM, {}),
+    "gru_norm": (LayerNormGRU, {}),
+    "indrnn": (IndRNN, {}),
+    "indrnn_tanh": (IndRNN, {"nonlinearity": "tanh"}),
+    "slstm": (SLSTM, {}),
+    "mlstm": (MLSTM, {}),
+}
+"""The layer of every cell that a recipe can name, and what makes it that cell."""
+
+
 def _layer(width: int, settings: ModelSettings) -> Layer:
     """One layer of the recipe's cell."""
-    shared: dict[str, Any] = {
+    kind, options = LAYERS[settings.cell]
+    chosen = {
+        **options,
         "bidirectional": settings.bidirectional,
         "init": settings.init,
+        "max_lag": settings.max_lag or None,
         "learned_state": settings.learned_state,
     }
-    max_lag = settings.max_lag or None
-    match settings.cell:
-        case "lstm":
-            # Chrono draws the forget gate's bias itself.
-            forget_bias = None if settings.init == "chrono" else settings.forget_bias
-            return LSTM(width, settings.hidden, forget_bias=forget_bias, max_lag=max_lag, **shared)
-        case "gru" | "gru_before":
-            return GRU(width, settings.hidden, reset_after=settings.cell == "gru", max_lag=max_lag, **shared)
-        case "rnn" | "rnn_relu":
-            return RNN(width, settings.hidden, nonlinearity="tanh" if settings.cell == "rnn" else "relu", **shared)
+    if settings.cell in FORGETTING and settings.init != "chrono":  # chrono draws the forget gate's bias itself
+        chosen["forget_bias"] = settings.forget_bias
+    if settings.cell in HEADED:
+        chosen["num_heads"] = settings.heads
+    return kind(width, settings.hidden, **chosen)

@@ -90,38 +90,29 @@ def _(
 @torch.library.custom_op("ostinato::layer_backward", mutates_args=())
 def backward_operator(
     grads: list[Tensor],
-    input: Tensor,
+    values: list[Tensor],
     lengths: Tensor | None,
     reset: Tensor | None,
     seed: Tensor | None,
-    parts: list[Tensor],
     form: str,
     rates: list[float],
 ) -> list[Tensor]:
-    """The gradients of the input and of each part."""
+    """The gradients of ``values``: the input and the parts."""
     # An operator's body runs with autograd switched off; here it is needed.
     dispatch = torch._C._dispatch_tls_local_exclude_set()
     for key in (DispatchKey.AutogradFunctionality, DispatchKey.AutogradCPU, DispatchKey.AutogradCUDA):
         dispatch = dispatch.remove(key)
     with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), dispatch), torch.enable_grad():
-        leaves = [part.detach().requires_grad_() for part in (input, *parts)]
+        leaves = [part.detach().requires_grad_() for part in values]
         outputs = layer_operator._init_fn(leaves[0], lengths, reset, seed, leaves[1:], form, rates)
         found = torch.autograd.grad(outputs, leaves, grads, allow_unused=True, materialize_grads=True)
     return [part.clone(memory_format=torch.contiguous_format) for part in found]
 
 
 @backward_operator.register_fake
-def _(
-    _grads: list[Tensor],
-    input: Tensor,
-    _lengths: Tensor | None,
-    _reset: Tensor | None,
-    _seed: Tensor | None,
-    parts: list[Tensor],
-    *_: Any,
-) -> list[Tensor]:
+def _(_grads: list[Tensor], values: list[Tensor], *_: Any) -> list[Tensor]:
     """The shapes."""
-    return [part.new_empty(part.shape) for part in (input, *parts)]
+    return [part.new_empty(part.shape) for part in values]
 
 
 def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:  # noqa: ARG001
@@ -132,8 +123,8 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: list[Tensor]) -> None:  # 
 
 def _backward(ctx: Any, grads: list[Tensor]) -> tuple[Any, ...]:
     """Hand over to the backward operator."""
-    lengths, reset, seed, input, *parts = ctx.saved_tensors
-    found = backward_operator(grads, input, lengths, reset, seed, parts, ctx.form, ctx.rates)
+    lengths, reset, seed, *values = ctx.saved_tensors
+    found = backward_operator(grads, values, lengths, reset, seed, ctx.form, ctx.rates)
     return found[0], None, None, None, found[1:], None, None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Generic, NamedTuple, Unpack, cast
 
 import torch
@@ -72,7 +72,7 @@ class Layer(torch.nn.RNNBase):
         TypeError: an option is not known.
     """
 
-    cell_name: str
+    cell_name: str  # of the class, or of an instance whose arguments choose it
     num_heads = 1
 
     def __init__(
@@ -107,12 +107,14 @@ class Layer(torch.nn.RNNBase):
             return name
 
         self._parameters.clear()
+        self._names: list[tuple[str, ...]] = []  # the cell's own, for each entry of _all_weights
         self._all_weights: list[list[str]] = []
         for layer in range(self.num_layers):
             shapes = self.cell.shapes(self.sizes(layer))
             for end in ("", "_reverse")[: self.directions]:
                 named = {f"{parameter(name)}_l{layer}{end}": shape for name, shape in shapes.items()}
                 self._all_weights.append([add(name, shape) for name, shape in named.items()])
+                self._names.append(tuple(shapes))
         self._flat_weights_names = [name for names in self._all_weights for name in names]
         self._init_flat_weights()
         self.reset_parameters()
@@ -139,7 +141,9 @@ class Layer(torch.nn.RNNBase):
     @property
     def active_noise(self) -> Noise | None:
         """The regularisers that act now, in training or outside it."""
-        return self.noise.at(training=self.training)
+        same = self.noise.dropout == self.dropout  # an attribute of RNNBase, which may be set anew
+        noise = self.noise if same else replace(self.noise, dropout=self.dropout)
+        return noise.at(training=self.training)
 
     def flatten_parameters(self) -> None:
         """Lay the parameters out for cuDNN, where it knows the cell."""
@@ -151,9 +155,9 @@ class Layer(torch.nn.RNNBase):
         if self._flat_weights[0].is_meta:  # type: ignore[union-attr]
             return
         super().reset_parameters()
-        for number, names in enumerate(self._all_weights):
+        for number, (names, fulls) in enumerate(zip(self._names, self._all_weights, strict=True)):
             sizes = self.sizes(number // self.directions)
-            for name, full in zip(self.cell.shapes(sizes), names, strict=True):
+            for name, full in zip(names, fulls, strict=True):
                 self.start.draw(name, getattr(self, full), self.cell, sizes)
         for name in self.cell.State._fields if self.start.learned_state else ():
             if f"{name}_0" in self._parameters:
@@ -161,11 +165,10 @@ class Layer(torch.nn.RNNBase):
 
     def layer_weights(self) -> list[Weights]:
         """The weights of every layer and direction, layer by layer, forward before reverse."""
-        found = []
-        for number, fulls in enumerate(self._all_weights):
-            names = self.cell.shapes(self.sizes(number // self.directions))
-            found.append(Weights(**{name: getattr(self, full) for name, full in zip(names, fulls, strict=True)}))
-        return found
+        return [
+            Weights(**{name: getattr(self, full) for name, full in zip(names, fulls, strict=True)})
+            for names, fulls in zip(self._names, self._all_weights, strict=True)
+        ]
 
     def forward(
         self, input: F, hx: Hidden | None = None, *, lengths: Lengths | None = None, reset: Flags | None = None
