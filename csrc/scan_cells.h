@@ -51,34 +51,39 @@ template <class T> struct MinGru {
   }
 };
 
-// With a = exp(-i), b = exp(-f), the normalised gates are i = (1 + b) / (2 + a + b) and f = (1 + a) / (2 + a + b). Both
-// exponentials are held below what their sum needs to stay finite.
+// With a = exp(-i), b = exp(-f), the normalised gates are i = (1 + b) / (2 + a + b) and f = (1 + a) / (2 + a + b). Where
+// that would overflow, both are divided by one number, beside which the 1 is nothing anyway.
 template <class T> struct MinLstm {
   using Number = T;
   static constexpr int G = 3, S = 1, A = 0;
   static constexpr bool skips = false, apart = false;
+  static constexpr T most = sizeof(T) == 4 ? T(86) : T(707);
 
-  static vec<T> opposite(vec<T> pre) {
-    constexpr T most = sizeof(T) == 4 ? T(87) : T(708);
-    vec<T> shifted, part = reduced_expm1<T, 1>(at_least<T>(at_most<T>(-pre, most), -most), shifted);
-    vec<T> power = power_of_two<T>(shifted);
-    return power * part + power;
-  }
-  static vec<T> candidate(vec<T> pre) { return pre < T(0) ? logistic<T>(pre) : pre + T(0.5); }
+  struct Gates {
+    vec<T> a, b, part, n;
+    explicit Gates(const vec<T>* pre) {
+      const vec<T> shift = at_least<T>(-(pre[0] < pre[1] ? pre[0] : pre[1]) - most, T(0));
+      a = power(-pre[0] - shift), b = power(-pre[1] - shift);
+      part = T(1) / (T(2) + (a + b));
+      n = pre[2] < T(0) ? logistic<T>(pre[2]) : pre[2] + T(0.5);
+    }
+    static vec<T> power(vec<T> x) {
+      vec<T> shifted, rest = reduced_expm1<T, 1>(at_least<T>(x, -most), shifted), whole = power_of_two<T>(shifted);
+      return whole * rest + whole;
+    }
+  };
   static void forward(const vec<T>* pre, const vec<T>*, vec<T>, vec<T>* h, vec<T>&) {
-    vec<T> a = opposite(pre[0]), b = opposite(pre[1]);
-    h[0] += (T(1) + b) / (T(2) + (a + b)) * (candidate(pre[2]) - h[0]);
+    const Gates g(pre);
+    h[0] += (T(1) + g.b) * g.part * (g.n - h[0]);
   }
   static void backward(const vec<T>* pre, const vec<T>*, vec<T>, const vec<T>* before, vec<T>, vec<T>* dh, vec<T>* d,
                        vec<T>&, vec<T>*) {
-    vec<T> a = opposite(pre[0]), b = opposite(pre[1]), n = candidate(pre[2]);
-    vec<T> part = T(1) / (T(2) + (a + b));
-    vec<T> i = (T(1) + b) * part, f = (T(1) + a) * part;
-    vec<T> slope = dh[0] * (n - before[0]);
-    d[0] = slope * i * (a * part);
-    d[1] = -slope * f * (b * part);
-    vec<T> dn = dh[0] * i;
-    d[2] = pre[2] < T(0) ? dn * n * (T(1) - n) : dn;
+    const Gates g(pre);
+    const vec<T> i = (T(1) + g.b) * g.part, f = (T(1) + g.a) * g.part, slope = dh[0] * (g.n - before[0]);
+    d[0] = slope * i * (g.a * g.part);
+    d[1] = -slope * f * (g.b * g.part);
+    const vec<T> dn = dh[0] * i;
+    d[2] = pre[2] < T(0) ? dn * g.n * (T(1) - g.n) : dn;
     dh[0] *= f;
   }
 };
