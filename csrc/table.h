@@ -3,6 +3,7 @@
 
 #include "backward.h"
 #include "forward.h"
+#include "staged_backward.h"
 
 namespace ostinato::OSTINATO_ISA {
 
@@ -11,6 +12,11 @@ template <class C> constexpr Kernel kernel() {
       [](int64_t units, int64_t total) { return Layout<C>::panels(units) * total * Layout<C>::saved_row; },
       forward_scratch<C>, backward_scratch<C>, members_for<C>, forward<C>, backward<C>,
   };
+}
+
+template <class C> constexpr Kernel staged() {
+  return {staged_saved_size<C>, staged_forward_scratch<C>, staged_backward_scratch<C>, members_for<typename C::Hidden>,
+          staged_forward<C>,    staged_backward<C>};
 }
 
 constexpr Isa make(const char* name) {
@@ -22,7 +28,13 @@ constexpr Isa make(const char* name) {
            {kernel<Lstm<float, true>>(), kernel<Lstm<double, true>>()},
            {kernel<CoupledLstm<float>>(), kernel<CoupledLstm<double>>()},
            {kernel<Independent<float, true>>(), kernel<Independent<double, true>>()},
-           {kernel<Independent<float, false>>(), kernel<Independent<double, false>>()}}};
+           {kernel<Independent<float, false>>(), kernel<Independent<double, false>>()},
+           {staged<Projected<Lstm<float, false>>>(), staged<Projected<Lstm<double, false>>>()},
+           {staged<Projected<Lstm<float, true>>>(), staged<Projected<Lstm<double, true>>>()},
+           {staged<Projected<CoupledLstm<float>>>(), staged<Projected<CoupledLstm<double>>>()},
+           {staged<GruBefore<float>>(), staged<GruBefore<double>>()},
+           {staged<NormLstm<float>>(), staged<NormLstm<double>>()},
+           {staged<NormGru<float>>(), staged<NormGru<double>>()}}};
 }
 
 }  // namespace ostinato::OSTINATO_ISA
