@@ -33,11 +33,7 @@ template <class Cell> class StagedBackwardPass : StagedRecurrence<Cell> {
       member.sync();
       into_initial(start, end);
       into_parameters(start, end);
-      if constexpr (Cell::groups > 0) {
-        member.sync();
-        for (int64_t i = mine(count, 0); i < mine(count, 1); ++i) this->through_input(chunk_first + i);
-        member.sync();
-      }
+      if (Cell::groups > 0) member.sync();
       into_input(count);
       into_weights(start, end, count);
       for (int64_t v = mine(vectors, 0); v < mine(vectors, 1); ++v)
@@ -133,7 +129,8 @@ template <class Cell> class StagedBackwardPass : StagedRecurrence<Cell> {
       });
   }
 
-  // The gradients of parameters of units, sums over rows; the cell says of what.
+  // The gradients of parameters of units, sums over rows; the cell says of what. Then the way through the normalisation of
+  // the input's product.
   void into_parameters(int64_t start, int64_t end) {
     for (int64_t v = mine(vectors, 0); v < mine(vectors, 1); ++v) {
       T* target = space.dparameters + v * Cell::A * L;
@@ -145,7 +142,10 @@ template <class Cell> class StagedBackwardPass : StagedRecurrence<Cell> {
           Place<T> at = this->place_of(step.first + j, v);
           if constexpr (Cell::own)
             at.before.c = load((begins(b.rows, step, j) ? c0(j) : c(step.before + j)) + v * L, count_at(v, b.units));
-          Cell::add(sum, this->at_row(step.first + j, v), at);
+          T* d = this->at_row(step.first + j, v);
+          Cell::add(sum, d, at);
+          if constexpr (Cell::groups > 0)
+            this->through_x(at, space.x_slopes + (step.first + j - chunk_first) * Cell::groups * 2, d);
         }
       }
       for (int a = 0; a < Cell::A; ++a) store(target + a * L, sum[a]);

@@ -188,11 +188,11 @@ template <class N_> struct NormLstm {
   }
   // carry: dc
   template <bool noisy>
-  static void through_c(const Place<T>& at, const Slopes<T>& slope, vec<T>& carry, T* to) {
+  static void through_c(const Place<T>& at, const T* slope, vec<T>& carry, T* to) {
     const vec<T> i = load(to + 4 * L), f = load(to + 5 * L), g = load(to + 6 * L);
     const vec<T> written = noisy ? g * at.before.keep : g;
-    const vec<T> dc = carry + (load(to + 8 * L) * load(at.parameters + 12 * L) - slope.plain -
-                               load(to + 9 * L) * slope.along) * at.norm[5];
+    const vec<T> dc = carry + (load(to + 8 * L) * load(at.parameters + 12 * L) - slope[0] -
+                               load(to + 9 * L) * slope[1]) * at.norm[5];
     const vec<T> dg = dc * i * (T(1) - g * g);
     store(to, dc * written * i * (T(1) - i));
     store(to + L, dc * at.before.c * f * (T(1) - f));

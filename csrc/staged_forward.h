@@ -113,10 +113,27 @@ template <class Cell> struct Stages {
     }
   }
 
-  // From lane_moments to those of the row, of the input's side or of the state's.
-  void normalise(const T* moments, const Group* groups, T* norm) const {
-    for (int k = 0; k < Cell::groups; ++k)
-      row_moments<T, true>(moments + k * vectors * 2 * L, units, groups[k].count, norm + 2 * k);
+  // From lane_moments to those of the rows, of the input's side or of the state's; the latter lie behind the former.
+  template <class Moments, class Norm>
+  void normalise(int64_t count, const Group* groups, Moments&& moments, Norm&& norm) const {
+    in_lanes<T>(count, [&](int64_t at, int n) {
+      for (int k = 0; k < Cell::groups; ++k) {
+        const T* from[L];
+        T* to[L];
+        for (int i = 0; i < n; ++i) from[i] = moments(at + i) + k * vectors * 2 * L, to[i] = norm(at + i) + 2 * k;
+        row_moments<T, true>(from, n, units, groups[k].count, to);
+      }
+    });
+  }
+
+  // The moments of c, behind those of the products.
+  void normalise_c(const StagedRow<T>* rows, int64_t count) const {
+    in_lanes<T>(count, [&](int64_t at, int n) {
+      const T* from[L];
+      T* to[L];
+      for (int i = 0; i < n; ++i) from[i] = rows[at + i].cell, to[i] = rows[at + i].norm + 4 * Cell::groups;
+      row_moments<T, false>(from, n, units, 1, to);
+    });
   }
 
   int count_at(int64_t v, int64_t size) const { return static_cast<int>(max(0, min(L, size - v * L))); }
@@ -205,13 +222,14 @@ template <class Cell> struct Stages {
       });
     if constexpr (Cell::groups > 0) {
       meet();
-      for (int64_t i = 0; i < count; ++i)
-        normalise(rows[i].moments, Cell::hidden_groups, rows[i].norm + 2 * Cell::groups);
+      normalise(
+          count, Cell::hidden_groups, [&](int64_t i) { return rows[i].moments; },
+          [&](int64_t i) { return rows[i].norm + 2 * Cell::groups; });
       for (int64_t v = my.first; v < my.last; ++v)
         for (int64_t i = 0; i < count; ++i) gates<noisy>(rows[i], v);
       if constexpr (Cell::has_c) {
         meet();
-        for (int64_t i = 0; i < count; ++i) row_moments<T, false>(rows[i].cell, units, 1, rows[i].norm + 4);
+        normalise_c(rows, count);
         for (int64_t v = my.first; v < my.last; ++v)
           for (int64_t i = 0; i < count; ++i) put_out<noisy>(rows[i], v);
       }
@@ -364,10 +382,10 @@ template <class Cell> class StagedForwardPass {
       if (share.by_units()) member.sync();
       const int64_t from = share.by_slots ? 0 : share.even(count, share.id),
                     to = share.by_slots ? count : share.even(count, share.id + 1);
-      for (int64_t i = from; i < to; ++i) {
-        const int64_t at = space.list[i] - chunk_first;
-        stages.normalise(space.moments + at * lane, Cell::input_groups, space.norms + at * N);
-      }
+      const auto at = [&](int64_t i) { return space.list[from + i] - chunk_first; };
+      stages.normalise(
+          to - from, Cell::input_groups, [&](int64_t i) { return space.moments + at(i) * lane; },
+          [&](int64_t i) { return space.norms + at(i) * N; });
       if (share.by_units()) member.sync();
     }
   }

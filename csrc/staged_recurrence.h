@@ -102,8 +102,9 @@ template <class Cell> class StagedRecurrence {
         stages.project(x, records, moments, n, v);
       });
     if constexpr (Cell::groups > 0)
-      for (int64_t i = 0; i < count; ++i)
-        stages.normalise(space.again[i].moments, Cell::input_groups, space.again[i].norm);
+      stages.normalise(
+          count, Cell::input_groups, [&](int64_t i) { return space.again[i].moments; },
+          [&](int64_t i) { return space.again[i].norm; });
     const Range whole{0, vectors, 0, stages.last_panels};
     if (b.noise.on) stages.template run<true>(space.again, count, whole, [] {});
     else stages.template run<false>(space.again, count, whole, [] {});
@@ -121,12 +122,16 @@ template <class Cell> class StagedRecurrence {
       to.dy = b.dy == nullptr ? nullptr : static_cast<const T*>(b.dy) + row * b.dy_stride;
       to.dhn = ends && b.dhn != nullptr ? static_cast<const T*>(b.dhn) + j * outputs : nullptr;
       to.record = record(row), to.norm = norm(row);
+      const bool more = j < step.before_count && step.before >= chunk_first;
+      to.soon = more ? record(step.before + j) : to.record;
+      to.dy_soon = more && to.dy != nullptr ? static_cast<const T*>(b.dy) + (step.before + j) * b.dy_stride : to.dy;
       to.h = fresh ? h0(j) : y(step.before + j);
       if constexpr (Cell::has_c) to.c = fresh ? c0(j) : c(step.before + j);
       to.carry = carry(j);
       to.gradient = gradient(row - chunk_first);
       to.line = line(row - chunk_first);
-      to.slopes = space.slopes + j * space.slope_row, to.c_slopes = space.c_slopes + j * space.slope_row;
+      to.slopes = space.slopes + j * space.slope_row, to.c_slopes = space.c_slopes + j * vectors * 2 * L;
+      to.x_slopes = space.x_slopes + (row - chunk_first) * Cell::groups * 2;
       if (b.noise.on) {
         to.carry_h = carry_h(j);
         to.keys = keys_of(b.noise, b.rows.reverse ? b.rows.steps - 1 - s : s, j);
@@ -209,16 +214,30 @@ template <class Cell> class StagedRecurrence {
     if constexpr (Cell::groups > 0) {
       if constexpr (Cell::has_c) {
         meet();
-        for (int64_t i = 0; i < count; ++i) space.found[i] = row_slopes<T>(space.rows[i].c_slopes, vectors, b.units);
-        in_units(count, [&](int64_t i, int64_t v) { through_c<noisy>(space.rows[i], v, space.found[i]); });
+        reduce(count, b.units, [&](int64_t i) { return space.rows[i].c_slopes; }, [&](int64_t i) { return space.found + 2 * i; });
+        in_units(count, [&](int64_t i, int64_t v) { through_c<noisy>(space.rows[i], v, space.found + 2 * i); });
       }
       meet();
-      for (int64_t i = 0; i < count; ++i)
-        for (int k = 0; k < Cell::groups; ++k)
-          space.found[i * Cell::groups + k] = row_slopes<T>(space.rows[i].slopes + k * vectors * 2 * L, vectors,
-                                                            b.units * Cell::hidden_groups[k].count);
-      in_units(count, [&](int64_t i, int64_t v) { through_h(space.rows[i], v, space.found + i * Cell::groups); });
+      for (int k = 0; k < Cell::groups; ++k) {
+        const auto lanes_of = [&](int k) { return [&, k](int64_t i) { return space.rows[i].slopes + k * vectors * 2 * L; }; };
+        reduce(count, b.units * Cell::hidden_groups[k].count, lanes_of(k),
+               [&](int64_t i) { return space.found + 2 * (i * Cell::groups + k); });
+        if (share.by_slots || share.id == 0)
+          reduce(count, b.units * Cell::input_groups[k].count, lanes_of(Cell::groups + k),
+                 [&](int64_t i) { return space.rows[i].x_slopes + 2 * k; });
+      }
+      in_units(count, [&](int64_t i, int64_t v) { through_h(space.rows[i], v, space.found + 2 * i * Cell::groups); });
     }
+  }
+
+  // From lanes' sums to the slopes of each row.
+  template <class From, class To> void reduce(int64_t count, int64_t numbers, From&& from, To&& to) const {
+    in_lanes<T>(count, [&](int64_t at, int n) {
+      const T* sums[L];
+      T* slopes[L];
+      for (int i = 0; i < n; ++i) sums[i] = from(at + i), slopes[i] = to(at + i);
+      row_slopes<T>(sums, n, vectors, numbers, slopes);
+    });
   }
 
   template <bool noisy> Place<T> place(const StagedBackRow<T>& row, int64_t v) const {
@@ -233,6 +252,8 @@ template <class Cell> class StagedRecurrence {
   // All of dL/dh of one unit vector, of which `dh` comes through the next step's products; and what follows from it.
   template <bool noisy> void from_h(const StagedBackRow<T>& row, vec<T> dh, int64_t v) {
     const int count = count_at(v, outputs);
+    for (int i = 0; i < S; ++i) __builtin_prefetch(row.soon + v * space.record_vector + i * L);
+    if (row.dy != nullptr) __builtin_prefetch(row.dy_soon + v * L);
     if (row.dy != nullptr) dh += load(row.dy + v * L, count);
     if (row.dhn != nullptr) dh += load(row.dhn + v * L, count);
     if constexpr (!Cell::has_c) dh += load(row.carry + v * L);
@@ -255,7 +276,7 @@ template <class Cell> class StagedRecurrence {
         store(row.line + v * L, load(at.record) * at.before.h);
       } else {
         Cell::template backward<noisy>(at, dh, carried, to);
-        slopes_of_h(row, at, v);
+        add_slopes(row, at, v);
       }
       store(row.carry + v * L, carried + held);
     }
@@ -285,21 +306,26 @@ template <class Cell> class StagedRecurrence {
     store(row.carry + v * L, carried + held);
   }
 
-  template <bool noisy> void through_c(const StagedBackRow<T>& row, int64_t v, const Slopes<T>& slope) {
+  template <bool noisy> void through_c(const StagedBackRow<T>& row, int64_t v, const T* slope) {
     through_cell<noisy>(row, v, [&](const Place<T>& at, vec<T>& carried) {
       Cell::template through_c<noisy>(at, slope, carried, row.gradient + v * gradient_vector());
-      slopes_of_h(row, at, v);
+      add_slopes(row, at, v);
     });
   }
 
-  // The lanes' sums that the way through the normalisation of the state's product needs.
-  void slopes_of_h(const StagedBackRow<T>& row, const Place<T>& at, int64_t v) const {
+  // The lanes' sums that the ways through the normalisations of both products need.
+  void add_slopes(const StagedBackRow<T>& row, const Place<T>& at, int64_t v) const {
     const T* from = row.gradient + v * gradient_vector();
-    for (int k = 0; k < Cell::groups; ++k)
+    for (int k = 0; k < Cell::groups; ++k) {
+      T* to = row.slopes + (k * vectors + v) * 2 * L;
       group_slopes<Cell::Input::G>(Cell::hidden_groups[k], Cell::before_norm, Cell::hidden_gain,
-                                   at.norm + 2 * (Cell::groups + k), at, from,
-                                   row.slopes + (k * vectors + v) * 2 * L);
+                                   at.norm + 2 * (Cell::groups + k), at, from, to);
+      group_slopes<0>(Cell::input_groups[k], in_order, Cell::input_gain, at.norm + 2 * k, at, from,
+                      to + Cell::groups * vectors * 2 * L);
+    }
   }
+
+  static constexpr int in_order[] = {0, 1, 2, 3};
 
   // Of vectors with their gradients at places[i] of `from`: sum of d = gain * gradient, and of d times normalised.
   template <int first>
@@ -317,39 +343,26 @@ template <class Cell> class StagedRecurrence {
 
   // The gradients of a group's product, from those of what it was normalised to.
   template <int first>
-  static void unnormalise(const Group& group, const int* places, int gain, const T* moments, const Slopes<T>& slope,
+  static void unnormalise(const Group& group, const int* places, int gain, const T* moments, const T* slope,
                           const Place<T>& at, const T* from, T* to) {
     for (int i = group.first; i < group.first + group.count; ++i) {
       const vec<T> d = load(from + places[i] * L) * load(at.parameters + (gain + i) * L);
-      store(to + i * L, (d - slope.plain - normal<T>(at.record, first + i, moments) * slope.along) * moments[1]);
+      store(to + i * L, (d - slope[0] - normal<T>(at.record, first + i, moments) * slope[1]) * moments[1]);
     }
   }
 
-  void through_h(const StagedBackRow<T>& row, int64_t v, const Slopes<T>* slopes) const {
+  void through_h(const StagedBackRow<T>& row, int64_t v, const T* slopes) const {
     const Place<T> at{row.record + v * space.record_vector, row.norm, parameters + v * Cell::A * L, {}};
     T* d = row.gradient + v * gradient_vector();
     for (int k = 0; k < Cell::groups; ++k)
       unnormalise<Cell::Input::G>(Cell::hidden_groups[k], Cell::before_norm, Cell::hidden_gain,
-                                  at.norm + 2 * (Cell::groups + k), slopes[k], at, d, d + Cell::hidden_at * L);
+                                  at.norm + 2 * (Cell::groups + k), slopes + 2 * k, at, d, d + Cell::hidden_at * L);
   }
 
-  // The same for the input's product of one row, when nothing else is left to read its gradients.
-  void through_input(int64_t row) const {
-    static constexpr int places[] = {0, 1, 2, 3};
-    for (int k = 0; k < Cell::groups; ++k) {
-      const Group& group = Cell::input_groups[k];
-      const T* moments = norm(row) + 2 * k;
-      vec<T> plain{}, along{};
-      for (int64_t v = 0; v < vectors; ++v) {
-        T part[2 * L];
-        group_slopes<0>(group, places, Cell::input_gain, moments, place_of(row, v), at_row(row, v), part);
-        plain += load(part), along += load(part + L);
-      }
-      const T count = static_cast<T>(b.units * group.count);
-      const Slopes<T> slope{total<T>(plain) / count, total<T>(along) / count};
-      for (int64_t v = 0; v < vectors; ++v)
-        unnormalise<0>(group, places, Cell::input_gain, moments, slope, place_of(row, v), at_row(row, v), at_row(row, v));
-    }
+  // The same for the input's product, when nothing else is left to read its gradients.
+  void through_x(const Place<T>& at, const T* slopes, T* d) const {
+    for (int k = 0; k < Cell::groups; ++k)
+      unnormalise<0>(Cell::input_groups[k], in_order, Cell::input_gain, at.norm + 2 * k, slopes + 2 * k, at, d, d);
   }
   T* at_row(int64_t row, int64_t v) const { return gradient(row - chunk_first) + v * gradient_vector(); }
   Place<T> place_of(int64_t row, int64_t v) const {

@@ -10,9 +10,11 @@ template <class T> struct StagedBackRow {
   const T* next;  // the gradients of the next step of the same sequence, at unit vector 0; a row of zeros if it has none
   const T *dy, *dhn;  // or none
   const T *record, *norm, *h, *c;
+  const T *soon, *dy_soon;  // record and dy of the step that comes next on the way back
   T *carry, *carry_h, *gradient;  // carry_h: past the cell, with zoneout
   T *line;     // of the chunk: dL/dh where it is projected, r h where the cell resets before its product
-  T *slopes, *c_slopes;  // of the slot: lanes' sums of a normalisation's way back; or dL/dn
+  T *slopes, *c_slopes;  // of the slot: lanes' sums of the ways back of normalisations; or dL/dn
+  T* x_slopes;           // of the row
   Keys keys;
 };
 
@@ -28,10 +30,11 @@ template <class Cell> struct StagedBackwardSpace {
   T *lines, *slopes, *c_slopes, *carry, *carry_h;
   T *dih, *dhh, *dlast, *dparameters;    // sums over the chunks so far, packed
   T *records, *norms;                    // of the chunk, where they are computed again
+  T *x_slopes;                           // of the chunk: the slopes of the input's groups
   Run<T>* runs;
   StagedBackRow<T>* rows;
   StagedRow<T>* again;
-  Slopes<T>* found;  // of a row of the step: those of each group
+  T* found;  // of a row of the step: slopes of each group of the state's side
   T *again_lines, *again_cells, *again_moments, *unread;
   int64_t *fresh, *fresh_slot;
 
@@ -49,7 +52,7 @@ template <class Cell> struct StagedBackwardSpace {
     inner = Cell::twice ? b.units : stages.outputs;  // what the last product's way back sums over
     carry_row = even(max(vectors, blocks(stages.outputs, L))) * L;
     line_row = even(blocks(inner, L)) * L;
-    slope_row = max(lane_size<Cell>(vectors), even(vectors) * L);
+    slope_row = max(2 * lane_size<Cell>(vectors), even(vectors) * L);
     Carver carver{scratch};
     stages.take(carver, low);
     x_panels = carver.take<T>(b.dx == nullptr ? 0 : Input::wide_panels(b.inputs) * Input::depth(b.units) * width);
@@ -58,7 +61,7 @@ template <class Cell> struct StagedBackwardSpace {
     gradients = carver.take<T>(places * row);
     lines = carver.take<T>(last ? chunk * line_row : 0);
     slopes = carver.take<T>(Cell::groups > 0 || Cell::twice ? slots * slope_row : 0);
-    c_slopes = carver.take<T>(Cell::groups > 0 && Cell::has_c ? slots * slope_row : 0);
+    c_slopes = carver.take<T>(Cell::groups > 0 && Cell::has_c ? slots * vectors * 2 * L : 0);
     carry = carver.take<T>(slots * carry_row);
     carry_h = carver.take<T>(Cell::has_c && b.noise.on ? slots * carry_row : 0);
     dih = carver.take<T>(vectors * b.inputs * Input::C * L);
@@ -66,12 +69,13 @@ template <class Cell> struct StagedBackwardSpace {
     dlast = carver.take<T>(last ? even(vectors) * L * inner : 0);
     dparameters = carver.take<T>(vectors * Cell::A * L);
     records = carver.take<T>(low ? vectors * record_vector : 0);
+    x_slopes = carver.take<T>(chunk * Cell::groups * 2);
     norms = carver.take<T>(low ? chunk * Cell::N : 0);
     for (int i = 0; i < members; ++i) {
       Run<T>* its_runs = carver.take<Run<T>>(chunk + 1);
       StagedBackRow<T>* its_rows = carver.take<StagedBackRow<T>>(slots);
       int64_t* its_fresh = carver.take<int64_t>(2 * chunk);
-      Slopes<T>* its_found = carver.take<Slopes<T>>(slots * Cell::groups);
+      T* its_found = carver.take<T>(slots * Cell::groups * 2);
       StagedRow<T>* its_again = carver.take<StagedRow<T>>(low ? block : 0);
       T* its_lines = carver.take<T>(low ? block * stages.line() : 0);
       T* its_cells = carver.take<T>(low ? block * stages.line() : 0);
