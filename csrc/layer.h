@@ -16,6 +16,13 @@ enum class Cell : int {
   lstm_coupled,
   independent_relu,
   independent_tanh,
+  // Cells of several stages a step: staged.h.
+  lstm_projected,
+  lstm_peephole_projected,
+  lstm_coupled_projected,
+  gru_before,
+  lstm_norm,
+  gru_norm,
   count
 };
 enum class Number : int { float32, float64, count };
@@ -34,7 +41,10 @@ struct Rows {
 struct Weights {
   const void *ih = nullptr, *hh = nullptr;            // (G H, I), (G H, H)
   const void *bias_ih = nullptr, *bias_hh = nullptr;  // (G H) or none
-  const void* more[3] = {};  // (H) each: peepholes of i, f, o; the recurrent weight of an independent unit
+  // (H) each: peepholes of i, f, o; the recurrent weight of an independent unit. Of the layer-normalised cells: the gains
+  // of the input's and of the state's product (G H), and of the LSTM also gain and bias (or none) of c (H).
+  const void* more[4] = {};
+  const void* hr = nullptr;  // (P, H), the projection of the output, or none: then P = H
 };
 
 // Recurrent dropout and zoneout; see noise.h. Thresholds are shares of 2^32.
@@ -61,6 +71,7 @@ struct Forward {
   void* cn = nullptr;       // (B, H)
   void* saved = nullptr;    // gates for backward, saved_size numbers; or none, in inference
   void* c = nullptr;        // (N, H) cell states for backward; or none
+  int64_t outputs = 0;      // P with a projection: h0, hn and y have P columns, and so has W_hh; else 0
 };
 
 struct Backward {
@@ -81,7 +92,9 @@ struct Backward {
   void *dh0 = nullptr, *dc0 = nullptr;        // (B, H)
   void *dih = nullptr, *dhh = nullptr;        // as the weights
   void *dbias_ih = nullptr, *dbias_hh = nullptr;
-  void* dmore[3] = {};
+  void* dmore[4] = {};
+  void* dhr = nullptr;
+  int64_t outputs = 0;  // as in Forward
 };
 
 // One thread of a team at work on a call.

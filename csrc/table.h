@@ -6,6 +6,7 @@
 #include "isa.h"
 #include "scan.h"
 #include "stream_step.h"
+#include "staged_backward.h"
 
 namespace ostinato::OSTINATO_ISA {
 
@@ -14,6 +15,11 @@ template <class C> constexpr Kernel kernel() {
       [](int64_t units, int64_t total) { return Layout<C>::panels(units) * total * Layout<C>::saved_row; },
       forward_scratch<C>, backward_scratch<C>, members_for<C>, forward<C>, backward<C>,
   };
+}
+
+template <class C> constexpr Kernel staged() {
+  return {staged_saved_size<C>, staged_forward_scratch<C>, staged_backward_scratch<C>, members_for<typename C::Hidden>,
+          staged_forward<C>,    staged_backward<C>};
 }
 
 constexpr Isa make(const char* name) {
@@ -25,7 +31,13 @@ constexpr Isa make(const char* name) {
            {kernel<Lstm<float, true>>(), kernel<Lstm<double, true>>()},
            {kernel<CoupledLstm<float>>(), kernel<CoupledLstm<double>>()},
            {kernel<Independent<float, true>>(), kernel<Independent<double, true>>()},
-           {kernel<Independent<float, false>>(), kernel<Independent<double, false>>()}},
+           {kernel<Independent<float, false>>(), kernel<Independent<double, false>>()},
+           {staged<Projected<Lstm<float, false>>>(), staged<Projected<Lstm<double, false>>>()},
+           {staged<Projected<Lstm<float, true>>>(), staged<Projected<Lstm<double, true>>>()},
+           {staged<Projected<CoupledLstm<float>>>(), staged<Projected<CoupledLstm<double>>>()},
+           {staged<GruBefore<float>>(), staged<GruBefore<double>>()},
+           {staged<NormLstm<float>>(), staged<NormLstm<double>>()},
+           {staged<NormGru<float>>(), staged<NormGru<double>>()}},
           {{stream_kernel<Elman<float, false>, Plain<float>>(), stream_kernel<Elman<double, false>, Plain<double>>(),
             stream_kernel<Elman<float, false>, Bfloat16>(), stream_kernel<Elman<float, false>, Int8>()},
            {stream_kernel<Elman<float, true>, Plain<float>>(), stream_kernel<Elman<double, true>, Plain<double>>(),

@@ -1,0 +1,446 @@
+// Cells whose step has several stages, forward: the projected LSTMs, the GRU that resets before its product, and the
+// layer-normalised cells.
+//
+// A step is a row of stages; in each, every member has some panels, and where members share by units they meet between
+// two stages:
+//   first    the product with the state before; and what needs nothing but it
+//   gates    with normalisation: the gates, up to the new state or to c
+//   put_out  with normalisation of c: what is put out
+//   last     a second product: W_hn (r h), or W_hr times what is put out
+// Between stages a row's numbers lie in records (v, row, S, L), one for each unit vector, and in lines, one for each slot.
+#pragma once
+
+#include "forward.h"
+#include "staged_cells.h"
+
+namespace ostinato::OSTINATO_ISA {
+
+template <class T> struct StagedRow {
+  const T *h, *c;       // the state before
+  T *record, *norm;     // at unit vector 0; all numbers of its normalisations
+  T *y, *c_after;
+  T *line, *cell, *moments;  // what the last product reads; c before its normalisation; lane_moments
+  Keys keys;
+};
+
+// The unit vectors and the panels of the last product that a member computes.
+struct Range {
+  int64_t first, last, first_panel, last_panel;
+};
+
+// Products of at most rows_of<C> rows with a panel.
+template <int C, class T>
+inline void product_rows(const T* const* rows, int n, const T* weights, int64_t depth, vec<T>* sums) {
+  with_rows<rows_of<C>>(n, [&](auto tile) { product<T, decltype(tile)::value, C>(rows, weights, depth, sums); });
+}
+
+template <class Cell> int64_t lane_size(int64_t vectors) {
+  return max(1, Cell::groups) * vectors * 2 * lanes<typename Cell::Number>;
+}
+
+// The weights of a layer packed for the way there, and the stages of a step.
+template <class Cell> struct Stages {
+  using T = typename Cell::Number;
+  using Input = Layout<typename Cell::Input>;
+  using Hidden = Layout<typename Cell::Hidden>;
+  using Last = Layout<Part<T, 1, 2>>;
+  static constexpr int L = lanes<T>, S = Cell::S;
+
+  int64_t inputs, units, outputs, vectors, last_units, last_panels;  // the last product gives last_units numbers
+  int64_t record_vector = 0;  // from one unit vector to the next
+  T *x_panels = nullptr, *h_panels = nullptr, *last_weights = nullptr, *parameters = nullptr;
+  const Noise* noise;
+  bool keep = false;
+
+  Stages(int64_t inputs, int64_t units, const Weights& w, int64_t outputs, const Noise& noise)
+      : inputs(inputs), units(units), outputs(w.hr != nullptr ? outputs : units), vectors(blocks(units, L)),
+        last_units(Cell::twice ? units : w.hr != nullptr ? outputs : 0), last_panels(Last::panels(last_units)),
+        noise(&noise) {}
+
+  int64_t line() const { return vectors * L; }
+  bool projects() const { return last_units > 0 && !Cell::twice; }
+
+  void take(Carver& carver, bool weights) {
+    parameters = carver.take<T>(vectors * Cell::A * L);
+    if (!weights) return;
+    x_panels = carver.take<T>(vectors * inputs * Input::C * L);
+    h_panels = carver.take<T>(vectors * outputs * Hidden::C * L);
+    last_weights = carver.take<T>(last_panels * units * Last::C * L);
+  }
+
+  // The matrix of the last product: W_hn or W_hr.
+  static const T* last_matrix(const Weights& w, int64_t units) {
+    return Cell::twice ? static_cast<const T*>(w.hh) + 2 * units * units : static_cast<const T*>(w.hr);
+  }
+
+  template <class S_> void pack(const Weights& w, const S_& share, bool weights) const {
+    const auto part = [&](int64_t things, int at) { return share.even(things, share.id + at); };
+    for (int64_t v = part(vectors, 0); v < part(vectors, 1); ++v) pack_parameters(w, v);
+    if (!weights) return;
+    pack_forward<typename Cell::Input>(static_cast<const T*>(w.ih), units, inputs, Cell::input_gates, x_panels,
+                                       part(vectors, 0), part(vectors, 1));
+    pack_forward<typename Cell::Hidden>(static_cast<const T*>(w.hh), units, outputs, Cell::hidden_gates, h_panels,
+                                        part(vectors, 0), part(vectors, 1));
+    pack_forward<Part<T, 1, 2>>(last_matrix(w, units), last_units, units, {0}, last_weights, part(last_panels, 0),
+                                part(last_panels, 1));
+  }
+
+  void pack_parameters(const Weights& w, int64_t v) const {
+    const int count = static_cast<int>(min(L, units - v * L));
+    for (int a = 0; a < Cell::A; ++a) {
+      const Pair<const T> from = Cell::template parameter<const T>(w.bias_ih, w.bias_hh, w.more, a, units);
+      vec<T> sum{};
+      if (from.first != nullptr) sum += load(from.first + v * L, count);
+      if (from.second != nullptr) sum += load(from.second + v * L, count);
+      store(parameters + (v * Cell::A + a) * L, sum);
+    }
+  }
+
+  // The input product of n rows: their records, and `moments` of each where it is normalised.
+  void project(const T* const* x, T* const* records, T* const* moments, int n, int64_t v) const {
+    constexpr int G = Cell::Input::G;
+    vec<T> sums[Input::R * G];
+    product_rows<G>(x, n, x_panels + v * inputs * G * L, inputs, sums);
+    const T* bias = parameters + v * Cell::A * L;
+    for (int r = 0; r < n; ++r) {
+      T* to = records[r] + v * record_vector;
+      for (int g = 0; g < G; ++g)
+        store(to + g * L, Cell::groups > 0 ? sums[r * G + g] : sums[r * G + g] + load(bias + g * L));
+      if constexpr (Cell::groups > 0)
+        for (int k = 0; k < Cell::groups; ++k)
+          lane_moments<T>(sums + r * G + Cell::input_groups[k].first, Cell::input_groups[k].count,
+                          moments[r] + (k * vectors + v) * 2 * L);
+    }
+  }
+
+  // From lane_moments to those of the rows, of the input's side or of the state's; the latter lie behind the former.
+  template <class Moments, class Norm>
+  void normalise(int64_t count, const Group* groups, Moments&& moments, Norm&& norm) const {
+    in_lanes<T>(count, [&](int64_t at, int n) {
+      for (int k = 0; k < Cell::groups; ++k) {
+        const T* from[L];
+        T* to[L];
+        for (int i = 0; i < n; ++i) from[i] = moments(at + i) + k * vectors * 2 * L, to[i] = norm(at + i) + 2 * k;
+        row_moments<T, true>(from, n, units, groups[k].count, to);
+      }
+    });
+  }
+
+  // The moments of c, behind those of the products.
+  void normalise_c(const StagedRow<T>* rows, int64_t count) const {
+    in_lanes<T>(count, [&](int64_t at, int n) {
+      const T* from[L];
+      T* to[L];
+      for (int i = 0; i < n; ++i) from[i] = rows[at + i].cell, to[i] = rows[at + i].norm + 4 * Cell::groups;
+      row_moments<T, false>(from, n, units, 1, to);
+    });
+  }
+
+  int count_at(int64_t v, int64_t size) const { return static_cast<int>(max(0, min(L, size - v * L))); }
+
+  template <bool noisy> Place<T> place(const StagedRow<T>& row, int64_t v) const {
+    Place<T> at{row.record + v * record_vector, row.norm, parameters + v * Cell::A * L, {}};
+    const int count = count_at(v, units);
+    if constexpr (Cell::sees_h) at.before.h = load(row.h + v * L, count);
+    if constexpr (Cell::has_c) at.before.c = load(row.c + v * L, count);
+    if constexpr (noisy) at.before.keep = kept<T>(*noise, row.keys, v * L);
+    return at;
+  }
+
+  template <bool noisy> void give(const StagedRow<T>& row, int64_t v, vec<T> h) const {
+    const int count = count_at(v, outputs);
+    if constexpr (noisy)
+      h = zoned<T>(*noise, row.keys.h, noise->hold_h, noise->share_h, v * L, load(row.h + v * L, count), h);
+    store(row.y + v * L, h, count);
+  }
+
+  template <bool noisy> void give_c(const StagedRow<T>& row, int64_t v, vec<T> before, vec<T> c) const {
+    if constexpr (noisy) c = zoned<T>(*noise, row.keys.c, noise->hold_c, noise->share_c, v * L, before, c);
+    store(row.c_after + v * L, c, count_at(v, units));
+  }
+
+  template <bool noisy> void first(const StagedRow<T>& row, const vec<T>* sums, int64_t v) const {
+    constexpr int G = Cell::Hidden::G;
+    T* record = row.record + v * record_vector;
+    if constexpr (Cell::groups > 0) {
+      for (int g = 0; g < G; ++g) store(record + (Cell::Input::G + g) * L, sums[g]);
+      for (int k = 0; k < Cell::groups; ++k)
+        lane_moments<T>(sums + Cell::hidden_groups[k].first, Cell::hidden_groups[k].count,
+                        row.moments + (k * vectors + v) * 2 * L);
+    } else if constexpr (Cell::twice) {
+      store(row.line + v * L, Cell::reset(sums, record, load(row.h + v * L, count_at(v, units))));
+    } else {
+      const Place<T> at = place<noisy>(row, v);
+      vec<T> out, c, saved[S];
+      Cell::template forward<noisy>(sums, record, at.parameters, at.before, out, c, saved);
+      store(row.line + v * L, out);
+      give_c<noisy>(row, v, at.before.c, c);
+      if (keep)
+        for (int i = 0; i < S; ++i) store(record + i * L, saved[i]);
+    }
+  }
+
+  template <bool noisy> void gates(const StagedRow<T>& row, int64_t v) const {
+    const Place<T> at = place<noisy>(row, v);
+    if constexpr (Cell::has_c) {
+      vec<T> c, o = Cell::template forward<noisy>(at, c);
+      store(row.line + v * L, o);
+      store(row.cell + v * L, c);
+      give_c<noisy>(row, v, at.before.c, c);
+    } else {
+      vec<T> h, saved[4];
+      Cell::template forward<noisy>(at, h, saved);
+      give<noisy>(row, v, h);
+    }
+  }
+
+  template <bool noisy> void put_out(const StagedRow<T>& row, int64_t v) const {
+    const vec<T> out =
+        Cell::put_out(load(row.line + v * L), load(row.cell + v * L), row.norm, parameters + v * Cell::A * L);
+    if (projects()) store(row.line + v * L, out);
+    else give<noisy>(row, v, out);
+  }
+
+  template <bool noisy> void last(const StagedRow<T>& row, vec<T> sum, int64_t v) const {
+    if constexpr (Cell::twice) {
+      const Place<T> at = place<noisy>(row, v);
+      sum = Cell::template forward<noisy>(sum, row.record + v * record_vector, at.before);
+    }
+    give<noisy>(row, v, sum);
+  }
+
+  // All stages of a step; the state's moments, and those of c, lie behind the input's.
+  template <bool noisy, class Meet> void run(const StagedRow<T>* rows, int64_t count, const Range& my, Meet&& meet) const {
+    constexpr int G = Cell::Hidden::G;
+    for (int64_t v = my.first; v < my.last; ++v)
+      in_tiles<Hidden::R>(count, [&](int64_t at, int n) {
+        vec<T> sums[Hidden::R * G];
+        const T* h[Hidden::R];
+        for (int r = 0; r < n; ++r) h[r] = rows[at + r].h;
+        product_rows<G>(h, n, h_panels + v * outputs * G * L, outputs, sums);
+        for (int r = 0; r < n; ++r) first<noisy>(rows[at + r], sums + r * G, v);
+      });
+    if constexpr (Cell::groups > 0) {
+      meet();
+      normalise(
+          count, Cell::hidden_groups, [&](int64_t i) { return rows[i].moments; },
+          [&](int64_t i) { return rows[i].norm + 2 * Cell::groups; });
+      for (int64_t v = my.first; v < my.last; ++v)
+        for (int64_t i = 0; i < count; ++i) gates<noisy>(rows[i], v);
+      if constexpr (Cell::has_c) {
+        meet();
+        normalise_c(rows, count);
+        for (int64_t v = my.first; v < my.last; ++v)
+          for (int64_t i = 0; i < count; ++i) put_out<noisy>(rows[i], v);
+      }
+    }
+    if (last_units > 0) {
+      meet();
+      for (int64_t p = my.first_panel; p < my.last_panel; ++p)
+        in_tiles<Last::R>(count, [&](int64_t at, int n) {
+          vec<T> sums[Last::R * 2];
+          const T* lines[Last::R];
+          for (int r = 0; r < n; ++r) lines[r] = rows[at + r].line;
+          product_rows<2>(lines, n, last_weights + p * units * 2 * L, units, sums);
+          for (int w = 0; w < 2 && (2 * p + w) * L < last_units; ++w)
+            for (int r = 0; r < n; ++r) last<noisy>(rows[at + r], sums[r * 2 + w], 2 * p + w);
+        });
+    }
+    meet();
+  }
+};
+
+// Recurrent weights up to which members share by slots: each meeting saved is worth reading more of them.
+inline constexpr int64_t staged_bytes = 1 << 20;
+
+template <class Cell> struct StagedForwardSpace {
+  using T = typename Cell::Number;
+  static constexpr int L = lanes<T>;
+  int64_t chunk, record_vector, bytes;
+  // Of a chunk, and of this member alone where members share by slots, since these do not wait for each other. Records
+  // only where none are kept.
+  T *records, *norms, *moments;
+  T *slot_moments, *lines, *cells;
+  T* my_norms;  // this member's, for each slot
+  int64_t* list;
+  StagedRow<T>* rows;
+
+  using Sharing = Share<typename Cell::Hidden>;
+  static Sharing share(const Forward& f, int member, int members) {
+    return {f.rows, f.inputs, f.units, member, members, staged_bytes};
+  }
+
+  StagedForwardSpace(const Forward& f, Stages<Cell>& stages, int member, int members, char* scratch) {
+    const int64_t vectors = stages.vectors, row = vectors * L * Cell::S;
+    chunk = longest_chunk(f.rows, max(64, (512 << 10) / (row * static_cast<int64_t>(sizeof(T)))));
+    const bool keep = f.saved != nullptr;
+    record_vector = (keep ? f.rows.total : chunk) * Cell::S * L;
+    Carver carver{scratch};
+    stages.take(carver, true);
+    const bool apart = share(f, member, members).by_slots;
+    for (int i = 0; i < (apart ? members : 1); ++i) {
+      T* its_records = carver.take<T>(keep ? 0 : chunk * row);
+      T* its_norms = carver.take<T>(chunk * Cell::N);
+      T* its_moments = carver.take<T>(Cell::groups > 0 ? chunk * lane_size<Cell>(vectors) : 0);
+      if (i == member || !apart) records = its_records, norms = its_norms, moments = its_moments;
+    }
+    slot_moments = carver.take<T>(Cell::groups > 0 ? f.rows.slots * lane_size<Cell>(vectors) : 0);
+    lines = carver.take<T>(f.rows.slots * stages.line());
+    cells = carver.take<T>(Cell::groups > 0 && Cell::has_c ? f.rows.slots * stages.line() : 0);
+    for (int i = 0; i < members; ++i) {
+      int64_t* its_list = carver.take<int64_t>(chunk);
+      StagedRow<T>* its_rows = carver.take<StagedRow<T>>(f.rows.slots);
+      T* its_slot_norms = carver.take<T>(f.rows.slots * Cell::N);
+      if (i == member) list = its_list, rows = its_rows, my_norms = its_slot_norms;
+    }
+    bytes = carver.used;
+  }
+};
+
+template <class Cell> class StagedForwardPass {
+  using T = typename Cell::Number;
+  static constexpr int L = lanes<T>, N = Cell::N;
+
+  const Forward& f;
+  const Member& member;
+  Stages<Cell> stages;
+  const typename StagedForwardSpace<Cell>::Sharing share;
+  const StagedForwardSpace<Cell> space;
+  const bool keep;
+  const Range range;
+  int64_t chunk_first = 0;
+
+  const T* x(int64_t row) const { return static_cast<const T*>(f.x) + row * f.inputs; }
+  const T* h0(int64_t slot) const { return static_cast<const T*>(f.h0) + slot * stages.outputs; }
+  const T* c0(int64_t slot) const { return static_cast<const T*>(f.c0) + slot * f.units; }
+  T* y(int64_t row) const { return static_cast<T*>(f.y) + row * f.y_stride; }
+  T* cn(int64_t slot) const { return static_cast<T*>(f.cn) + slot * f.units; }
+  T* c(int64_t row) const { return static_cast<T*>(f.c) + row * f.units; }
+  T* record(int64_t row) const {
+    return keep ? static_cast<T*>(f.saved) + row * Cell::S * L : space.records + (row - chunk_first) * Cell::S * L;
+  }
+  T* saved_norm(int64_t row) const {
+    return static_cast<T*>(f.saved) + stages.vectors * f.rows.total * Cell::S * L + row * N;
+  }
+
+ public:
+  StagedForwardPass(const Forward& f, const Member& member, char* scratch)
+      : f(f), member(member), stages(f.inputs, f.units, f.weights, f.outputs, f.noise),
+        share(StagedForwardSpace<Cell>::share(f, member.id, member.count)),
+        space(f, stages, member.id, member.count, scratch), keep(f.saved != nullptr),
+        range{share.panel(stages.vectors, share.id), share.panel(stages.vectors, share.id + 1),
+              share.panel(stages.last_panels, share.id), share.panel(stages.last_panels, share.id + 1)} {
+    stages.keep = keep, stages.record_vector = space.record_vector;
+  }
+
+  void run() {
+    stages.pack(f.weights, share, true);
+    if (Cell::has_c && !keep)
+      for (int64_t j = share.id; j < f.rows.slots; j += share.count) copy(c0(j), cn(j), f.units);
+    member.sync();
+    for (int64_t s = 0; s < f.rows.steps;) {
+      const int64_t end = chunk_end(f.rows, s, space.chunk);
+      chunk_first = min(step_at(f.rows, s).first, step_at(f.rows, end - 1).first);
+      project(s, end);
+      for (; s < end; ++s) {
+        const int64_t count = list_step(s);
+        const auto meet = [&] { if (share.by_units()) member.sync(); };
+        if (f.noise.on) stages.template run<true>(space.rows, count, range, meet);
+        else stages.template run<false>(space.rows, count, range, meet);
+        if (N > 0 && keep && (share.by_slots || share.id == 0))
+          for (int64_t i = 0; i < count; ++i) copy(space.rows[i].norm, saved_norm_of(space.rows[i]), N);
+      }
+    }
+    finish();
+  }
+
+ private:
+  T* saved_norm_of(const StagedRow<T>& row) const {
+    return saved_norm((row.record - static_cast<T*>(f.saved)) / (Cell::S * L));
+  }
+
+  // The input product of this member's rows of a chunk, and what it is normalised by.
+  void project(int64_t s, int64_t end) {
+    const int64_t lane = lane_size<Cell>(stages.vectors);
+    int64_t count = 0;
+    for (; s < end; ++s) {
+      const Step step = step_at(f.rows, s);
+      for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step()) space.list[count++] = step.first + j;
+    }
+    constexpr int R = Layout<typename Cell::Input>::R;
+    for (int64_t v = range.first; v < range.last; ++v)
+      in_tiles<R>(count, [&](int64_t first, int n) {
+        const T* from[R];
+        T *to[R], *moments[R];
+        for (int r = 0; r < n; ++r) {
+          const int64_t row = space.list[first + r];
+          from[r] = x(row), to[r] = record(row), moments[r] = space.moments + (row - chunk_first) * lane;
+        }
+        stages.project(from, to, moments, n, v);
+      });
+    if constexpr (Cell::groups > 0) {
+      if (share.by_units()) member.sync();
+      const int64_t from = share.by_slots ? 0 : share.even(count, share.id),
+                    to = share.by_slots ? count : share.even(count, share.id + 1);
+      const auto at = [&](int64_t i) { return space.list[from + i] - chunk_first; };
+      stages.normalise(
+          to - from, Cell::input_groups, [&](int64_t i) { return space.moments + at(i) * lane; },
+          [&](int64_t i) { return space.norms + at(i) * N; });
+      if (share.by_units()) member.sync();
+    }
+  }
+
+  int64_t list_step(int64_t s) {
+    const Step step = step_at(f.rows, s);
+    int64_t count = 0;
+    for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step(), ++count) {
+      const int64_t row = step.first + j;
+      StagedRow<T>& to = space.rows[count];
+      const bool fresh = begins(f.rows, step, j);
+      to.h = fresh ? h0(j) : y(step.before + j);
+      to.record = record(row);
+      to.y = y(row);
+      to.line = space.lines + j * stages.line();
+      if constexpr (Cell::has_c) {
+        to.c = fresh ? c0(j) : keep ? c(step.before + j) : cn(j);
+        to.c_after = keep ? c(row) : cn(j);
+      }
+      if constexpr (Cell::groups > 0) {
+        to.cell = space.cells + j * stages.line();
+        to.moments = space.slot_moments + j * lane_size<Cell>(stages.vectors);
+        to.norm = space.my_norms + j * N;
+        copy(space.norms + (row - chunk_first) * N, to.norm, 2 * Cell::groups);
+      }
+      if (f.noise.on) to.keys = keys_of(f.noise, f.rows.reverse ? f.rows.steps - 1 - s : s, j);
+    }
+    return count;
+  }
+
+  // The state after each sequence's last step; of a sequence without a step, the initial one.
+  void finish() {
+    for (int64_t j = f.rows.slots - 1, length = 0; j >= 0; --j) {
+      while (length < f.rows.steps && f.rows.sizes[length] > j) ++length;
+      if (j % share.count != share.id) continue;
+      const int64_t last = length == 0 ? -1 : f.rows.starts[f.rows.reverse ? 0 : length - 1] + j;
+      copy<T>(last < 0 ? h0(j) : y(last), static_cast<T*>(f.hn) + j * stages.outputs, stages.outputs);
+      if (Cell::has_c && keep) copy<T>(last < 0 ? c0(j) : c(last), cn(j), f.units);
+    }
+  }
+};
+
+template <class Cell> void staged_forward(const Forward& f, const Member& member, char* scratch) {
+  StagedForwardPass<Cell>(f, member, scratch).run();
+}
+
+template <class Cell> int64_t staged_forward_scratch(const Forward& f, int members) {
+  Stages<Cell> stages(f.inputs, f.units, f.weights, f.outputs, f.noise);
+  return StagedForwardSpace<Cell>(f, stages, 0, members, nullptr).bytes;
+}
+
+// Records of every row and unit vector, and beside them N numbers a row.
+template <class Cell> int64_t staged_saved_size(int64_t units, int64_t total) {
+  constexpr int L = lanes<typename Cell::Number>;
+  return total * (blocks(units, L) * Cell::S * L + Cell::N);
+}
+
+}  // namespace ostinato::OSTINATO_ISA
