@@ -75,7 +75,8 @@ RESULTS = (
         "error",
         "≤ 6.3 %",
         "{data}/dna_splice/splice.csv --target Class --id Donor --set data.group=[^-]+ --set data.fold={fold}/10 "
-        f"--epochs 40 --hidden 64 {SEEDS}",
+        "--epochs 20 --hidden 64 --set model.segment=3 --set model.embedding=32 --set model.embedding_dropout=0.3 "
+        f"{SEEDS}",
         folds=10,
     ),
     Result(

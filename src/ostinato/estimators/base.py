@@ -37,8 +37,8 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         epochs: None: as the task has it.
         batch_size: None: as the task has it.
         learning_rate: None: as the task has it.
-        valid: share of the rows that is not learned from: ``history_`` shows it, and the best epoch is chosen by it (but
-            a classifier keeps the last, see ``training.keep``); 0: all rows are learned from.
+        valid: share of the rows that is not learned from; ``history_`` shows it, and the best epoch is chosen by it (a
+            classifier keeps the last, see ``training.keep``). 0: all rows are learned from.
         random_state: the seed, a whole number.
         verbose: 1: a line an epoch is printed; 0: nothing.
         settings: any other recipe keys, ``{"model.pool": "mean"}``.
