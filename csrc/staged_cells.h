@@ -8,6 +8,10 @@
 // N       numbers of a row beside its records: mean and scale of each group of the input, of the state, and of c
 // before_norm  where the gradient of each vector of the state's product is, before its normalisation
 // twice   whether a second product reads the state through the reset gate
+//
+// Kept for backward, numbers a step beside the output: projected LSTMs 4 H (coupled 3 H) and c; GRU with the reset before its
+// product 3 H; layer-normalised LSTM 8 H + 6 and c, its GRU 6 H + 8 (the gates are computed again from the two products).
+// Without these records all of it is computed again.
 #pragma once
 
 #include "cells.h"
