@@ -16,7 +16,7 @@ enum class Cell : int {
   lstm_coupled,
   independent_relu,
   independent_tanh,
-  // Cells of several stages a step: staged.h.
+  // Cells of several stages a step: staged_cells.h. The projected ones need Weights::hr; lstm_norm may have it.
   lstm_projected,
   lstm_peephole_projected,
   lstm_coupled_projected,

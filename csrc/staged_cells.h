@@ -8,6 +8,10 @@
 // N       numbers of a row beside its records: mean and scale of each group of the input, of the state, and of c
 // before_norm  where the gradient of each vector of the state's product is, before its normalisation
 // twice   whether a second product reads the state through the reset gate
+//
+// Kept for backward, numbers a step beside the output: projected LSTMs 4 H (coupled 3 H) and c; GRU with the reset before its
+// product 3 H; layer-normalised LSTM 8 H + 6 and c, its GRU 6 H + 8 (the gates are computed again from the two products).
+// Without these records all of it is computed again.
 #pragma once
 
 #include "cells.h"
@@ -62,20 +66,19 @@ template <class I> struct Projected {
     }
     return biases<P>(ih, hh, a, units);
   }
-  template <bool noisy>
   static void forward(const vec<T>* sums, const T* record, const T* parameters, const Before<T>& before, vec<T>& out,
                       vec<T>& c, vec<T>* saved) {
     vec<T> sum[G];
     for (int g = 0; g < G; ++g) sum[g] = load(record + g * lanes<T>) + sums[g];
-    Inner::template forward<noisy>(sum, record, parameters + G * lanes<T>, before, out, c, saved);
+    Inner::template forward<true>(sum, record, parameters + G * lanes<T>, before, out, c, saved);
   }
   // From dL/d(what is projected).
-  template <bool noisy> static void backward(const Place<T>& at, vec<T> dout, vec<T>& carry, T* to) {
+  static void backward(const Place<T>& at, vec<T> dout, vec<T>& carry, T* to) {
     vec<T> saved[S], d[G];
     for (int i = 0; i < S; ++i) saved[i] = load(at.record + i * lanes<T>);
-    Inner::template backward<noisy>(saved, at.parameters + G * lanes<T>, at.before, dout, carry, d);
+    Inner::template backward<true>(saved, at.parameters + G * lanes<T>, at.before, dout, carry, d);
     for (int g = 0; g < G; ++g) store(to + g * lanes<T>, d[g]);
-    const vec<T> g = S == 4 ? saved[2] : saved[1], written = noisy ? g * at.before.keep : g;
+    const vec<T> g = S == 4 ? saved[2] : saved[1], written = g * at.before.keep;
     const vec<T> c = (S == 4 ? saved[1] : T(1) - saved[0]) * at.before.c + saved[0] * written;
     store(to + out_at * lanes<T>, saved[S - 1] * tanh<T>(c));
     if constexpr (own) store(to + c_at * lanes<T>, c);
@@ -106,18 +109,18 @@ template <class N_> struct GruBefore {
     store(record + lanes<T>, z);
     return r * h;
   }
-  template <bool noisy> static vec<T> forward(vec<T> sum, T* record, const Before<T>& before) {
+  static vec<T> forward(vec<T> sum, T* record, const Before<T>& before) {
     const vec<T> z = load(record + lanes<T>), n = tanh<T>(load(record + 2 * lanes<T>) + sum);
     store(record + 2 * lanes<T>, n);
-    const vec<T> written = noisy ? n * before.keep : n;
+    const vec<T> written = n * before.keep;
     return written + z * (before.h - written);
   }
   // The gradients of n, which is given, and z; carry: what goes straight to the state before.
-  template <bool noisy> static vec<T> backward(const Place<T>& at, vec<T> dh, vec<T>& carry, T* to) {
+  static vec<T> backward(const Place<T>& at, vec<T> dh, vec<T>& carry, T* to) {
     const vec<T> z = load(at.record + lanes<T>), n = load(at.record + 2 * lanes<T>);
     vec<T> dn = dh * (T(1) - z) * (T(1) - n * n);
-    if constexpr (noisy) dn *= at.before.keep;
-    const vec<T> written = noisy ? n * at.before.keep : n;
+    dn *= at.before.keep;
+    const vec<T> written = n * at.before.keep;
     store(to + lanes<T>, dh * (at.before.h - written) * z * (T(1) - z));
     store(to + 2 * lanes<T>, dn);
     carry = dh * z;
@@ -160,10 +163,10 @@ template <class N_> struct NormLstm {
     }
   }
   // The cell state, and the output gate.
-  template <bool noisy> static vec<T> forward(const Place<T>& at, vec<T>& c) {
+  static vec<T> forward(const Place<T>& at, vec<T>& c) {
     vec<T> gate[4];
     gates(at.record, at.norm, at.parameters, gate);
-    c = gate[1] * at.before.c + gate[0] * (noisy ? gate[2] * at.before.keep : gate[2]);
+    c = gate[1] * at.before.c + gate[0] * (gate[2] * at.before.keep);
     return gate[3];
   }
   static vec<T> squashed(vec<T> c, const T* p) { return tanh<T>(load(p + 12 * L) * c + load(p + 13 * L)); }
@@ -171,10 +174,10 @@ template <class N_> struct NormLstm {
     return o * squashed((c - norm[4]) * norm[5], p);
   }
   // As far as the normalisation of c, with the sums of its way back.
-  template <bool noisy> static void backward(const Place<T>& at, vec<T> dout, T* to, T* slopes) {
+  static void backward(const Place<T>& at, vec<T> dout, T* to, T* slopes) {
     vec<T> gate[4];
     gates(at.record, at.norm, at.parameters, gate);
-    vec<T> c = gate[1] * at.before.c + gate[0] * (noisy ? gate[2] * at.before.keep : gate[2]);
+    vec<T> c = gate[1] * at.before.c + gate[0] * (gate[2] * at.before.keep);
     c = (c - at.norm[4]) * at.norm[5];
     const vec<T> o = gate[3], q = squashed(c, at.parameters);
     store(to + 3 * L, dout * q * o * (T(1) - o));
@@ -187,16 +190,15 @@ template <class N_> struct NormLstm {
     store(slopes + L, scaled * c);
   }
   // carry: dc
-  template <bool noisy>
   static void through_c(const Place<T>& at, const T* slope, vec<T>& carry, T* to) {
     const vec<T> i = load(to + 4 * L), f = load(to + 5 * L), g = load(to + 6 * L);
-    const vec<T> written = noisy ? g * at.before.keep : g;
+    const vec<T> written = g * at.before.keep;
     const vec<T> dc = carry + (load(to + 8 * L) * load(at.parameters + 12 * L) - slope[0] -
                                load(to + 9 * L) * slope[1]) * at.norm[5];
     const vec<T> dg = dc * i * (T(1) - g * g);
     store(to, dc * written * i * (T(1) - i));
     store(to + L, dc * at.before.c * f * (T(1) - f));
-    store(to + 2 * L, noisy ? dg * at.before.keep : dg);
+    store(to + 2 * L, dg * at.before.keep);
     carry = dc * f;
   }
   static void add(vec<T>* sum, const T* d, const Place<T>& at) {
@@ -232,7 +234,6 @@ template <class N_> struct NormGru {
     if (a == 3) return biases<P>(static_cast<V*>(nullptr), hh, 2, units);
     return {static_cast<P*>(more[a < 7 ? 0 : 1]) + (a < 7 ? input_gates[a - 4] : a - 7) * units, nullptr};
   }
-  template <bool noisy>
   static void forward(const Place<T>& at, vec<T>& h, vec<T> (&saved)[4]) {
     const T* p = at.parameters;
     const auto input = [&](int i) {
@@ -245,12 +246,12 @@ template <class N_> struct NormGru {
     T n[L];
     vec<T> none;
     store(n, input(0));
-    Inner::template forward<noisy>(sum, n, nullptr, at.before, h, none, saved);
+    Inner::template forward<true>(sum, n, nullptr, at.before, h, none, saved);
   }
-  template <bool noisy> static void backward(const Place<T>& at, vec<T> dh, vec<T>& carry, T* to) {
+  static void backward(const Place<T>& at, vec<T> dh, vec<T>& carry, T* to) {
     vec<T> h, saved[4], d[4];
-    forward<noisy>(at, h, saved);
-    Inner::template backward<noisy>(saved, nullptr, at.before, dh, carry, d);
+    forward(at, h, saved);
+    Inner::template backward<true>(saved, nullptr, at.before, dh, carry, d);
     for (int g = 0; g < 4; ++g) store(to + g * L, d[g]);
   }
   static void add(vec<T>* sum, const T* d, const Place<T>& at) {

@@ -30,7 +30,7 @@ struct Range {
 
 // Products of at most rows_of<C> rows with a panel.
 template <int C, class T>
-inline void product_rows(const T* const* rows, int n, const T* weights, int64_t depth, vec<T>* sums) {
+__attribute__((noinline)) void product_rows(const T* const* rows, int n, const T* weights, int64_t depth, vec<T>* sums) {
   with_rows<rows_of<C>>(n, [&](auto tile) { product<T, decltype(tile)::value, C>(rows, weights, depth, sums); });
 }
 
@@ -138,28 +138,28 @@ template <class Cell> struct Stages {
 
   int count_at(int64_t v, int64_t size) const { return static_cast<int>(max(0, min(L, size - v * L))); }
 
-  template <bool noisy> Place<T> place(const StagedRow<T>& row, int64_t v) const {
+  Place<T> place(const StagedRow<T>& row, int64_t v) const {
     Place<T> at{row.record + v * record_vector, row.norm, parameters + v * Cell::A * L, {}};
     const int count = count_at(v, units);
     if constexpr (Cell::sees_h) at.before.h = load(row.h + v * L, count);
     if constexpr (Cell::has_c) at.before.c = load(row.c + v * L, count);
-    if constexpr (noisy) at.before.keep = kept<T>(*noise, row.keys, v * L);
+    at.before.keep = noise->on ? kept<T>(*noise, row.keys, v * L) : all<T>(T(1));
     return at;
   }
 
-  template <bool noisy> void give(const StagedRow<T>& row, int64_t v, vec<T> h) const {
+  void give(const StagedRow<T>& row, int64_t v, vec<T> h) const {
     const int count = count_at(v, outputs);
-    if constexpr (noisy)
+    if (noise->on)
       h = zoned<T>(*noise, row.keys.h, noise->hold_h, noise->share_h, v * L, load(row.h + v * L, count), h);
     store(row.y + v * L, h, count);
   }
 
-  template <bool noisy> void give_c(const StagedRow<T>& row, int64_t v, vec<T> before, vec<T> c) const {
-    if constexpr (noisy) c = zoned<T>(*noise, row.keys.c, noise->hold_c, noise->share_c, v * L, before, c);
+  void give_c(const StagedRow<T>& row, int64_t v, vec<T> before, vec<T> c) const {
+    if (noise->on) c = zoned<T>(*noise, row.keys.c, noise->hold_c, noise->share_c, v * L, before, c);
     store(row.c_after + v * L, c, count_at(v, units));
   }
 
-  template <bool noisy> void first(const StagedRow<T>& row, const vec<T>* sums, int64_t v) const {
+  void first(const StagedRow<T>& row, const vec<T>* sums, int64_t v) const {
     constexpr int G = Cell::Hidden::G;
     T* record = row.record + v * record_vector;
     if constexpr (Cell::groups > 0) {
@@ -170,55 +170,58 @@ template <class Cell> struct Stages {
     } else if constexpr (Cell::twice) {
       store(row.line + v * L, Cell::reset(sums, record, load(row.h + v * L, count_at(v, units))));
     } else {
-      const Place<T> at = place<noisy>(row, v);
+      const Place<T> at = place(row, v);
       vec<T> out, c, saved[S];
-      Cell::template forward<noisy>(sums, record, at.parameters, at.before, out, c, saved);
+      Cell::forward(sums, record, at.parameters, at.before, out, c, saved);
       store(row.line + v * L, out);
-      give_c<noisy>(row, v, at.before.c, c);
+      give_c(row, v, at.before.c, c);
       if (keep)
         for (int i = 0; i < S; ++i) store(record + i * L, saved[i]);
     }
   }
 
-  template <bool noisy> void gates(const StagedRow<T>& row, int64_t v) const {
-    const Place<T> at = place<noisy>(row, v);
+  void gates(const StagedRow<T>& row, int64_t v) const {
+    const Place<T> at = place(row, v);
     if constexpr (Cell::has_c) {
-      vec<T> c, o = Cell::template forward<noisy>(at, c);
+      vec<T> c, o = Cell::forward(at, c);
       store(row.line + v * L, o);
       store(row.cell + v * L, c);
-      give_c<noisy>(row, v, at.before.c, c);
+      give_c(row, v, at.before.c, c);
     } else {
       vec<T> h, saved[4];
-      Cell::template forward<noisy>(at, h, saved);
-      give<noisy>(row, v, h);
+      Cell::forward(at, h, saved);
+      give(row, v, h);
     }
   }
 
-  template <bool noisy> void put_out(const StagedRow<T>& row, int64_t v) const {
+  void put_out(const StagedRow<T>& row, int64_t v) const {
     const vec<T> out =
         Cell::put_out(load(row.line + v * L), load(row.cell + v * L), row.norm, parameters + v * Cell::A * L);
     if (projects()) store(row.line + v * L, out);
-    else give<noisy>(row, v, out);
+    else give(row, v, out);
   }
 
-  template <bool noisy> void last(const StagedRow<T>& row, vec<T> sum, int64_t v) const {
+  void last(const StagedRow<T>& row, vec<T> sum, int64_t v) const {
     if constexpr (Cell::twice) {
-      const Place<T> at = place<noisy>(row, v);
-      sum = Cell::template forward<noisy>(sum, row.record + v * record_vector, at.before);
+      const Place<T> at = place(row, v);
+      sum = Cell::forward(sum, row.record + v * record_vector, at.before);
     }
-    give<noisy>(row, v, sum);
+    give(row, v, sum);
   }
 
-  // All stages of a step; the state's moments, and those of c, lie behind the input's.
-  template <bool noisy, class Meet> void run(const StagedRow<T>* rows, int64_t count, const Range& my, Meet&& meet) const {
+  // All stages of a step, whose members meet between them if there is a team.
+  void run(const StagedRow<T>* rows, int64_t count, const Range& my, const Member* team) const {
     constexpr int G = Cell::Hidden::G;
+    const auto meet = [team] {
+      if (team != nullptr) team->sync();
+    };
     for (int64_t v = my.first; v < my.last; ++v)
       in_tiles<Hidden::R>(count, [&](int64_t at, int n) {
         vec<T> sums[Hidden::R * G];
         const T* h[Hidden::R];
         for (int r = 0; r < n; ++r) h[r] = rows[at + r].h;
         product_rows<G>(h, n, h_panels + v * outputs * G * L, outputs, sums);
-        for (int r = 0; r < n; ++r) first<noisy>(rows[at + r], sums + r * G, v);
+        for (int r = 0; r < n; ++r) first(rows[at + r], sums + r * G, v);
       });
     if constexpr (Cell::groups > 0) {
       meet();
@@ -226,12 +229,12 @@ template <class Cell> struct Stages {
           count, Cell::hidden_groups, [&](int64_t i) { return rows[i].moments; },
           [&](int64_t i) { return rows[i].norm + 2 * Cell::groups; });
       for (int64_t v = my.first; v < my.last; ++v)
-        for (int64_t i = 0; i < count; ++i) gates<noisy>(rows[i], v);
+        for (int64_t i = 0; i < count; ++i) gates(rows[i], v);
       if constexpr (Cell::has_c) {
         meet();
         normalise_c(rows, count);
         for (int64_t v = my.first; v < my.last; ++v)
-          for (int64_t i = 0; i < count; ++i) put_out<noisy>(rows[i], v);
+          for (int64_t i = 0; i < count; ++i) put_out(rows[i], v);
       }
     }
     if (last_units > 0) {
@@ -243,7 +246,7 @@ template <class Cell> struct Stages {
           for (int r = 0; r < n; ++r) lines[r] = rows[at + r].line;
           product_rows<2>(lines, n, last_weights + p * units * 2 * L, units, sums);
           for (int w = 0; w < 2 && (2 * p + w) * L < last_units; ++w)
-            for (int r = 0; r < n; ++r) last<noisy>(rows[at + r], sums[r * 2 + w], 2 * p + w);
+            for (int r = 0; r < n; ++r) last(rows[at + r], sums[r * 2 + w], 2 * p + w);
         });
     }
     meet();
@@ -344,9 +347,7 @@ template <class Cell> class StagedForwardPass {
       project(s, end);
       for (; s < end; ++s) {
         const int64_t count = list_step(s);
-        const auto meet = [&] { if (share.by_units()) member.sync(); };
-        if (f.noise.on) stages.template run<true>(space.rows, count, range, meet);
-        else stages.template run<false>(space.rows, count, range, meet);
+        stages.run(space.rows, count, range, share.by_units() ? &member : nullptr);
         if (N > 0 && keep && (share.by_slots || share.id == 0))
           for (int64_t i = 0; i < count; ++i) copy(space.rows[i].norm, saved_norm_of(space.rows[i]), N);
       }

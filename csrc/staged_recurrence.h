@@ -106,8 +106,7 @@ template <class Cell> class StagedRecurrence {
           count, Cell::input_groups, [&](int64_t i) { return space.again[i].moments; },
           [&](int64_t i) { return space.again[i].norm; });
     const Range whole{0, vectors, 0, stages.last_panels};
-    if (b.noise.on) stages.template run<true>(space.again, count, whole, [] {});
-    else stages.template run<false>(space.again, count, whole, [] {});
+    stages.run(space.again, count, whole, nullptr);
   }
 
   int64_t list_step(const Step& step, int64_t s, bool last_of_chunk, int64_t& following) {
@@ -145,8 +144,7 @@ template <class Cell> class StagedRecurrence {
     const Step step = step_at(b.rows, s);
     int64_t following;
     const int64_t count = list_step(step, s, last_of_chunk, following);
-    if (b.noise.on) run_stages<true>(count, following);
-    else run_stages<false>(count, following);
+    run_stages(count, following);
     const int64_t from = share.panel(Input::wide_panels(b.units), share.id) * width,
                   to = min(b.units, share.panel(Input::wide_panels(b.units), share.id + 1) * width),
                   h_from = share.panel(Hidden::wide_panels(outputs), share.id) * width,
@@ -186,7 +184,7 @@ template <class Cell> class StagedRecurrence {
     });
   }
 
-  template <bool noisy> void run_stages(int64_t count, int64_t following) {
+  void run_stages(int64_t count, int64_t following) {
     in_wide(outputs, count, [&](const StagedBackRow<T>* rows, int64_t at, int n, int64_t q) {
       vec<T> sums[wide_rows * wide];
       if (at < following) {
@@ -197,7 +195,7 @@ template <class Cell> class StagedRecurrence {
         std::memset(sums, 0, sizeof sums);
       }
       for (int w = 0; w < wide && (q * wide + w) * L < outputs; ++w)
-        for (int r = 0; r < n; ++r) from_h<noisy>(rows[r], sums[r * wide + w], q * wide + w);
+        for (int r = 0; r < n; ++r) from_h(rows[r], sums[r * wide + w], q * wide + w);
     });
     if (stages.last_units > 0) {
       meet();
@@ -208,14 +206,14 @@ template <class Cell> class StagedRecurrence {
         product_rows<wide>(lines, n, space.last_panels + q * Layout<Part<T, 1, 1>>::depth(space.inner) * width,
                            space.inner, sums);
         for (int w = 0; w < wide && q * wide + w < vectors; ++w)
-          for (int r = 0; r < n; ++r) from_inner<noisy>(rows[r], sums[r * wide + w], q * wide + w);
+          for (int r = 0; r < n; ++r) from_inner(rows[r], sums[r * wide + w], q * wide + w);
       });
     }
     if constexpr (Cell::groups > 0) {
       if constexpr (Cell::has_c) {
         meet();
         reduce(count, b.units, [&](int64_t i) { return space.rows[i].c_slopes; }, [&](int64_t i) { return space.found + 2 * i; });
-        in_units(count, [&](int64_t i, int64_t v) { through_c<noisy>(space.rows[i], v, space.found + 2 * i); });
+        in_units(count, [&](int64_t i, int64_t v) { through_c(space.rows[i], v, space.found + 2 * i); });
       }
       meet();
       for (int k = 0; k < Cell::groups; ++k) {
@@ -240,17 +238,17 @@ template <class Cell> class StagedRecurrence {
     });
   }
 
-  template <bool noisy> Place<T> place(const StagedBackRow<T>& row, int64_t v) const {
+  Place<T> place(const StagedBackRow<T>& row, int64_t v) const {
     Place<T> at{row.record + v * space.record_vector, row.norm, parameters + v * Cell::A * L, {}};
     const int count = count_at(v, b.units);
     if constexpr (Cell::sees_h) at.before.h = load(row.h + v * L, count);
     if constexpr (Cell::has_c) at.before.c = load(row.c + v * L, count);
-    if constexpr (noisy) at.before.keep = kept<T>(b.noise, row.keys, v * L);
+    at.before.keep = b.noise.on ? kept<T>(b.noise, row.keys, v * L) : all<T>(T(1));
     return at;
   }
 
   // All of dL/dh of one unit vector, of which `dh` comes through the next step's products; and what follows from it.
-  template <bool noisy> void from_h(const StagedBackRow<T>& row, vec<T> dh, int64_t v) {
+  void from_h(const StagedBackRow<T>& row, vec<T> dh, int64_t v) {
     const int count = count_at(v, outputs);
     for (int i = 0; i < S; ++i) __builtin_prefetch(row.soon + v * space.record_vector + i * L);
     if (row.dy != nullptr) __builtin_prefetch(row.dy_soon + v * L);
@@ -258,7 +256,7 @@ template <class Cell> class StagedRecurrence {
     if (row.dhn != nullptr) dh += load(row.dhn + v * L, count);
     if constexpr (!Cell::has_c) dh += load(row.carry + v * L);
     vec<T> held{};
-    if constexpr (noisy) {
+    if (b.noise.on) {
       if constexpr (Cell::has_c) dh += load(row.carry_h + v * L);
       dh = unzoned<T>(b.noise, row.keys.h, b.noise.hold_h, b.noise.share_h, v * L, dh, held);
       if constexpr (Cell::has_c) store(row.carry_h + v * L, held);
@@ -266,16 +264,16 @@ template <class Cell> class StagedRecurrence {
     if (stages.projects()) {
       store(row.line + v * L, dh);
     } else if constexpr (Cell::has_c) {
-      from_inner<noisy>(row, dh, v);
+      from_inner(row, dh, v);
     } else {
-      const Place<T> at = place<noisy>(row, v);
+      const Place<T> at = place(row, v);
       T* to = row.gradient + v * gradient_vector();
       vec<T> carried;
       if constexpr (Cell::twice) {
-        store(row.slopes + v * L, Cell::template backward<noisy>(at, dh, carried, to));
+        store(row.slopes + v * L, Cell::backward(at, dh, carried, to));
         store(row.line + v * L, load(at.record) * at.before.h);
       } else {
-        Cell::template backward<noisy>(at, dh, carried, to);
+        Cell::backward(at, dh, carried, to);
         add_slopes(row, at, v);
       }
       store(row.carry + v * L, carried + held);
@@ -283,32 +281,32 @@ template <class Cell> class StagedRecurrence {
   }
 
   // From the gradient of what the last product gave, or of what an LSTM puts out.
-  template <bool noisy> void from_inner(const StagedBackRow<T>& row, vec<T> d, int64_t v) {
+  void from_inner(const StagedBackRow<T>& row, vec<T> d, int64_t v) {
     T* to = row.gradient + v * gradient_vector();
     if constexpr (Cell::twice) {
       const vec<T> h = load(row.h + v * L, count_at(v, b.units));
       store(row.carry + v * L, load(row.carry + v * L) + Cell::unreset(row.record + v * space.record_vector, h, d, to));
     } else if constexpr (Cell::groups > 0 && Cell::has_c) {
-      Cell::template backward<noisy>(place<noisy>(row, v), d, to, row.c_slopes + v * 2 * L);
+      Cell::backward(place(row, v), d, to, row.c_slopes + v * 2 * L);
     } else if constexpr (Cell::has_c) {
-      through_cell<noisy>(row, v, [&](const Place<T>& at, vec<T>& carried) {
-        Cell::template backward<noisy>(at, d, carried, to);
+      through_cell(row, v, [&](const Place<T>& at, vec<T>& carried) {
+        Cell::backward(at, d, carried, to);
       });
     }
   }
 
   // function(place, carried) turns dL/dc into that of the c before, past which zoneout leads.
-  template <bool noisy, class F> void through_cell(const StagedBackRow<T>& row, int64_t v, F&& function) {
+  template <class F> void through_cell(const StagedBackRow<T>& row, int64_t v, F&& function) {
     vec<T> held{}, carried = load(row.carry + v * L);
-    if constexpr (noisy)
+    if (b.noise.on)
       carried = unzoned<T>(b.noise, row.keys.c, b.noise.hold_c, b.noise.share_c, v * L, carried, held);
-    function(place<noisy>(row, v), carried);
+    function(place(row, v), carried);
     store(row.carry + v * L, carried + held);
   }
 
-  template <bool noisy> void through_c(const StagedBackRow<T>& row, int64_t v, const T* slope) {
-    through_cell<noisy>(row, v, [&](const Place<T>& at, vec<T>& carried) {
-      Cell::template through_c<noisy>(at, slope, carried, row.gradient + v * gradient_vector());
+  void through_c(const StagedBackRow<T>& row, int64_t v, const T* slope) {
+    through_cell(row, v, [&](const Place<T>& at, vec<T>& carried) {
+      Cell::through_c(at, slope, carried, row.gradient + v * gradient_vector());
       add_slopes(row, at, v);
     });
   }
