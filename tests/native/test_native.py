@@ -1,4 +1,4 @@
-"""The C++ core's own tests, as far as they are built in seconds, and the kept cases; ``make native-check`` is the rest."""
+"""The C++ core's own tests, as far as built in seconds, and the kept cases; ``make native-check`` runs the rest."""
 
 from __future__ import annotations
 
