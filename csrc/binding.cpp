@@ -30,7 +30,9 @@ struct Shape {
   bool reverse;  // of one direction; of two the second is
   int64_t inputs, units, steps, slots, total;
   uintptr_t sizes, reset;
+  int64_t outputs;  // P of a projection, or 0
   Noise noise;  // of the first direction
+  int64_t shown() const { return outputs > 0 ? outputs : units; }  // columns of h
   int64_t width() const { return number == static_cast<int>(Number::float32) ? 4 : 8; }
 };
 
@@ -83,13 +85,19 @@ Noise noise_of(const Shape& s, int direction) {
   return noise;
 }
 
-// From seven addresses: the four weights, and up to three more of the cell's own.
+// The weights of one direction: the four, up to four more of the cell's own, and the projection.
+constexpr int places = 9;
 Weights weights_of(const uintptr_t* w, const Shape& s) {
-  return {at(w[0], 0, s), at(w[1], 0, s), at(w[2], 0, s), at(w[3], 0, s), {at(w[4], 0, s), at(w[5], 0, s), at(w[6], 0, s)}};
+  return {at(w[0], 0, s),
+          at(w[1], 0, s),
+          at(w[2], 0, s),
+          at(w[3], 0, s),
+          {at(w[4], 0, s), at(w[5], 0, s), at(w[6], 0, s), at(w[7], 0, s)},
+          at(w[8], 0, s)};
 }
 
-const void* state_or_zeros(uintptr_t address, int direction, const Shape& s) {
-  const int64_t count = s.slots * s.units;
+const void* state_or_zeros(uintptr_t address, int direction, const Shape& s, int64_t width) {
+  const int64_t count = s.slots * width;
   return address == 0 ? kept<Zeros>(count * s.width()) : at(address, direction * count, s);
 }
 
@@ -139,59 +147,62 @@ struct Kept {
         each(gates + (has_c ? s.total * s.units : 0)) {}
 };
 
-// x, h0, c0, y, hn, cn, kept, then the seven weights of each direction. `kept` is 0 in inference, and an initial state
+// x, h0, c0, y, hn, cn, kept, then the weights of each direction. `kept` is 0 in inference, and an initial state
 // that is 0 is zero.
 void forward(const Shape& s, bool has_c, bool low, const Addresses& a) {
   const Kernel& k = kernel(s.cell, s.number);
   const Kept kept(s, has_c, low);
-  const int64_t state = s.slots * s.units;
+  const int64_t h_state = s.slots * s.shown(), c_state = s.slots * s.units;
   Forward calls[2];
   for (int d = 0; d < s.directions; ++d) {
     Forward& f = calls[d];
     f.inputs = s.inputs, f.units = s.units, f.rows = rows_of(s, d), f.noise = noise_of(s, d);
-    f.weights = weights_of(&a[7 + 7 * static_cast<size_t>(d)], s);
+    f.weights = weights_of(&a[7 + places * static_cast<size_t>(d)], s);
     f.x = at(a[0], 0, s);
-    f.h0 = state_or_zeros(a[1], d, s);
-    f.y = at(a[3], d * s.units, s), f.y_stride = s.directions * s.units;
-    f.hn = at(a[4], d * state, s);
+    f.outputs = s.outputs;
+    f.h0 = state_or_zeros(a[1], d, s, s.shown());
+    f.y = at(a[3], d * s.shown(), s), f.y_stride = s.directions * s.shown();
+    f.hn = at(a[4], d * h_state, s);
     f.saved = low ? nullptr : at(a[6], d * kept.each, s);
     if (has_c) {
-      f.c0 = state_or_zeros(a[2], d, s);
-      f.cn = at(a[5], d * state, s);
+      f.c0 = state_or_zeros(a[2], d, s, s.units);
+      f.cn = at(a[5], d * c_state, s);
       f.c = at(a[6], d * kept.each + kept.gates, s);
     }
   }
   run(s, calls, k.forward_scratch, k.forward);
 }
 
-// x, h0, c0, y, kept, dy, dhn, dcn, dh0, dc0, then for each direction the seven weights, their gradients, and dx.
+// x, h0, c0, y, kept, dy, dhn, dcn, dh0, dc0, then for each direction the weights, their gradients, and dx.
 void backward(const Shape& s, bool has_c, bool low, const Addresses& a) {
   const Kernel& k = kernel(s.cell, s.number);
   const Kept saved(s, has_c, low);
-  const int64_t state = s.slots * s.units;
+  const int64_t h_state = s.slots * s.shown(), c_state = s.slots * s.units;
   Backward calls[2];
   for (int d = 0; d < s.directions; ++d) {
-    const uintptr_t* w = &a[10 + 15 * static_cast<size_t>(d)];
-    char* unread = kept<Unread>(4 * state * s.width()) + 2 * d * state * s.width();
+    const uintptr_t* w = &a[10 + (2 * places + 1) * static_cast<size_t>(d)];
+    char* unread = kept<Unread>(2 * (h_state + c_state) * s.width()) + d * (h_state + c_state) * s.width();
     Backward& b = calls[d];
     b.inputs = s.inputs, b.units = s.units, b.rows = rows_of(s, d), b.noise = noise_of(s, d);
     b.weights = weights_of(w, s);
     b.x = at(a[0], 0, s);
-    b.h0 = state_or_zeros(a[1], d, s);
-    b.y = at(a[3], d * s.units, s), b.y_stride = s.directions * s.units;
+    b.outputs = s.outputs;
+    b.h0 = state_or_zeros(a[1], d, s, s.shown());
+    b.y = at(a[3], d * s.shown(), s), b.y_stride = s.directions * s.shown();
     b.saved = low ? nullptr : at(a[4], d * saved.each, s);
-    b.dy = at(a[5], d * s.units, s), b.dy_stride = s.directions * s.units;
-    b.dhn = at(a[6], d * state, s);
-    b.dh0 = a[8] == 0 ? unread : at(a[8], d * state, s);
+    b.dy = at(a[5], d * s.shown(), s), b.dy_stride = s.directions * s.shown();
+    b.dhn = at(a[6], d * h_state, s);
+    b.dh0 = a[8] == 0 ? unread : at(a[8], d * h_state, s);
     if (has_c) {
-      b.c0 = state_or_zeros(a[2], d, s);
+      b.c0 = state_or_zeros(a[2], d, s, s.units);
       b.c = at(a[4], d * saved.each + saved.gates, s);
-      b.dcn = at(a[7], d * state, s);
-      b.dc0 = a[9] == 0 ? unread + state * s.width() : at(a[9], d * state, s);
+      b.dcn = at(a[7], d * c_state, s);
+      b.dc0 = a[9] == 0 ? unread + h_state * s.width() : at(a[9], d * c_state, s);
     }
-    b.dih = at(w[7], 0, s), b.dhh = at(w[8], 0, s), b.dbias_ih = at(w[9], 0, s), b.dbias_hh = at(w[10], 0, s);
-    for (int i = 0; i < 3; ++i) b.dmore[i] = at(w[11 + i], 0, s);
-    b.dx = at(w[14], 0, s);
+    const uintptr_t* dw = w + places;
+    b.dih = at(dw[0], 0, s), b.dhh = at(dw[1], 0, s), b.dbias_ih = at(dw[2], 0, s), b.dbias_hh = at(dw[3], 0, s);
+    for (int i = 0; i < 4; ++i) b.dmore[i] = at(dw[4 + i], 0, s);
+    b.dhr = at(dw[8], 0, s), b.dx = at(dw[9], 0, s);
   }
   run(s, calls, k.backward_scratch, k.backward);
 }
@@ -220,10 +231,10 @@ template <class T> nb::object buffer_of(int64_t count) {
 
 Shape shape(int cell, int number, int threads, int directions, bool reverse, int64_t inputs, int64_t units,
             int64_t steps, int64_t slots, int64_t total, uintptr_t sizes, uintptr_t reset, uintptr_t sequences,
-            const std::vector<double>& noise, uint64_t seed) {
+            int64_t outputs, const std::vector<double>& noise, uint64_t seed) {
   if (slots == 0) steps = 0;
   return {cell,  number, threads, directions, reverse, inputs, units,
-          steps, slots,  total,   sizes,      reset,   noise_from(noise, seed, sequences)};
+          steps, slots,  total,   sizes,      reset,   outputs, noise_from(noise, seed, sequences)};
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ def arguments(
         return (torch.randn(*shape, dtype=torch.float64) * 0.5).requires_grad_()
 
     states = [draw(directions, 3, 4) for _ in range(kernel.parts)]
-    weights = [draw(*shape) for shape in [*layout(cell, 2, 4, bias=bias).values()] * directions]
+    weights = [draw(*shape) for shape in [*layout(cell, 2, 4, 4, bias=bias).values()] * directions]
     flow = [torch.tensor([3, 2, 1]), torch.rand(directions, 6) < 0.3, None] if packed else [None, None, None]
     return [draw(6, 2) if packed else draw(3, 3, 2), *states], flow, weights
 

@@ -38,7 +38,7 @@ SERVED = [
     for engine in ENGINES
     if engine == "reference"
     or (case[0] in TORCH and engine == "torch")
-    or (case[0] in NATIVE and not case[2] and engine == "native")
+    or (engine == "native" and case[0] in NATIVE and (not case[2] or NATIVE[case[0]].projected is not None))
     or (case[0] in SCAN and engine == "scan")
 ]
 """All but the pairs that an engine refuses (its refusal is tested in test_chooser.py)."""

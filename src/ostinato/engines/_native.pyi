@@ -26,6 +26,7 @@ def shape(
     sizes: int,
     reset: int,
     sequences: int,
+    outputs: int,
     noise: Sequence[float],
     seed: int,
     /,

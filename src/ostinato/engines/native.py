@@ -34,14 +34,16 @@ class NativeEngine(Engine):
     name = "native"
 
     def refuses(self, request: Request) -> str | None:
-        """Other cells, devices and dtypes than the kernels', projections, traces, and forward-mode differentiation."""
+        """Other cells, devices and dtypes than the kernels', traces, and forward-mode differentiation."""
         data, weight = request.rows.data, request.weights.ih
         dtypes = {weight.dtype} if autocast() else {weight.dtype, data.dtype, *(part.dtype for part in request.state)}
         devices = {part.device.type for part in (data, weight, *request.state)} - {"cpu"}
         reasons = {
             MISSING: MISSING is not None,
             f"it has no kernel for cell '{request.cell.name}'": request.cell.name not in KERNELS,
-            "its kernels do not project": request.weights.hr is not None,
+            f"it has no kernel for cell '{request.cell.name}' with a projection": request.weights.hr is not None
+            and request.cell.name in KERNELS
+            and KERNELS[request.cell.name].projected is None,
             "its kernels keep states and gates to themselves": request.trace,
             "its kernels draw no masks under vmap": request.noise is not None
             and request.noise.inside
@@ -157,7 +159,7 @@ def matched(inputs: list[Tensor], weights: Weights) -> list[Tensor]:
 
 def tensors_of(weights: list[Weights], cell: str) -> list[Tensor]:
     """What the kernels read, direction by direction, in the order of the cell's shapes."""
-    names = layout(cell, 1, 1, bias=weights[0].bias_ih is not None)
+    names = layout(cell, 1, 2, 1 if weights[0].hr is not None else 2, bias=weights[0].bias_ih is not None)
     return [one[name] for one in weights for name in names]
 
 

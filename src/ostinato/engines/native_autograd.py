@@ -249,7 +249,8 @@ def _equations(form: Form, flow: Maybe, inputs: Sequence[Tensor], weights: Seque
     """``y`` and the parts of the final state by the reference engine."""
     x, *states = inputs
     batch_sizes, reset, sequences = flow
-    call, units = form.call, weights[1].shape[-1]
+    call, outputs = form.call, weights[1].shape[-1]
+    units = weights[0].shape[0] // len(CELLS[form.call.cell].gates)
     if batch_sizes is None:
         steps, slots = x.shape[:2]
         batch_sizes = torch.full((steps if slots else 0,), slots)
@@ -258,11 +259,11 @@ def _equations(form: Form, flow: Maybe, inputs: Sequence[Tensor], weights: Seque
     order = torch.arange(slots) if sequences is None else sequences
     rows = Packed(x.reshape(-1, x.shape[-1]), batch_sizes, order)
     if not states:
-        states = [x.new_zeros(call.directions, slots, units)] * form.parts
+        states = [x.new_zeros(call.directions, slots, width) for width in (outputs, units)[: form.parts]]
     noise, number = noise_of(call)
-    named = layout(call.cell, x.shape[-1], units, bias=True)
+    named = layout(call.cell, x.shape[-1], units, outputs, bias=True)
     if len(named) * call.directions != len(weights):
-        named = layout(call.cell, x.shape[-1], units, bias=False)
+        named = layout(call.cell, x.shape[-1], units, outputs, bias=False)
     results = []
     for d in range(call.directions):
         own = weights[d * len(named) : (d + 1) * len(named)]

@@ -46,22 +46,30 @@ except ImportError as error:
 
 
 class Kernel(NamedTuple):
-    """A cell of the C++ module: its number there, the parts of its state, and which weights are vectors of its own."""
+    """A cell of the C++ module.
+
+    ``code``: its number there, and ``projected`` that of the cell with a projection of its output, if there is one;
+    ``parts`` of its state; ``own``: its weights beyond those that torch.nn knows.
+    """
 
     code: int
     parts: int
     own: tuple[str, ...] = ()
+    projected: int | None = None
 
 
 KERNELS = {
     "rnn": Kernel(0, 1),
     "rnn_relu": Kernel(1, 1),
-    "lstm": Kernel(2, 2),
+    "lstm": Kernel(2, 2, projected=8),
     "gru": Kernel(3, 1),
-    "lstm_peephole": Kernel(4, 2, ("ci", "cf", "co")),
-    "lstm_coupled": Kernel(5, 2),
+    "lstm_peephole": Kernel(4, 2, ("ci", "cf", "co"), projected=9),
+    "lstm_coupled": Kernel(5, 2, projected=10),
     "indrnn": Kernel(6, 1, ("hh",)),
     "indrnn_tanh": Kernel(7, 1, ("hh",)),
+    "gru_before": Kernel(11, 1),
+    "lstm_norm": Kernel(12, 2, ("norm_ih", "norm_hh", "norm_c", "bias_norm_c")),
+    "gru_norm": Kernel(13, 1, ("norm_ih", "norm_hh")),
 }
 """The cells that the C++ module serves."""
 
@@ -86,16 +94,16 @@ backward_operator = torch.ops.ostinato.native_backward.default
 Maybe = Sequence[Tensor | None]
 
 
-def layout(cell: str, inputs: int, units: int, *, bias: bool) -> dict[str, tuple[int, ...]]:
-    """The weights of one direction: names and shapes in their order."""
+def layout(cell: str, inputs: int, units: int, outputs: int, *, bias: bool) -> dict[str, tuple[int, ...]]:
+    """The weights of one direction: names and shapes in their order; ``outputs`` are ``P``."""
     if type(inputs) is int and type(units) is int:
-        return _known_layout(cell, inputs, units, bias)
-    return CELLS[cell].shapes(Shape(inputs, units, units, bias))  # sizes that torch.compile keeps open have no hash
+        return _known_layout(cell, inputs, units, outputs, bias)
+    return CELLS[cell].shapes(Shape(inputs, units, outputs, bias))  # what torch.compile keeps open has no hash
 
 
 @lru_cache(maxsize=256)
-def _known_layout(cell: str, inputs: int, units: int, bias: bool) -> dict[str, tuple[int, ...]]:
-    return CELLS[cell].shapes(Shape(inputs, units, units, bias))
+def _known_layout(cell: str, inputs: int, units: int, outputs: int, bias: bool) -> dict[str, tuple[int, ...]]:
+    return CELLS[cell].shapes(Shape(inputs, units, outputs, bias))
 
 
 class Call(NamedTuple):
@@ -124,25 +132,33 @@ class Sizes(NamedTuple):
     names: tuple[str, ...]
     inputs: int
     units: int
+    outputs: int
     steps: int
     slots: int
     total: int
 
-    def state(self, call: Call) -> tuple[int, int, int]:
-        """The shape of a part of the state."""
-        return call.directions, self.slots, self.units
+    def code(self, call: Call) -> int:
+        """The number of the cell in the module."""
+        kernel = call.kernel
+        return kernel.code if "hr" not in self.names or kernel.projected is None else kernel.projected
+
+    def states(self, call: Call) -> list[tuple[int, int, int]]:
+        """The shapes of the parts of the state."""
+        widths = (self.outputs, self.units)[: call.kernel.parts]
+        return [(call.directions, self.slots, width) for width in widths]
 
     def kept(self, call: Call, dtype: torch.dtype, keep: int) -> tuple[int, int]:
         """The shape of what is kept for backward, in the kernels' own order."""
-        gates = _native.saved_size(call.kernel.code, NUMBERS[dtype], self.units, 1) if keep == KEEP_ALL else 0
+        gates = _native.saved_size(self.code(call), NUMBERS[dtype], self.units, 1) if keep == KEEP_ALL else 0
         return call.directions, (gates + (call.kernel.parts - 1) * self.units) * self.total
 
     def shape(self, call: Call, dtype: torch.dtype, flow: Maybe) -> Any:
         """As the C++ module wants it."""
-        head = (call.kernel.code, NUMBERS[dtype], torch.get_num_threads(), call.directions, call.reverse)
+        head = (self.code(call), NUMBERS[dtype], torch.get_num_threads(), call.directions, call.reverse)
         batch_sizes, reset, sequences = addresses(flow)
         sizes = (self.inputs, self.units, self.steps, self.slots, self.total)
-        return _native.shape(*head, *sizes, batch_sizes, reset, sequences, call.noise, call.seed)
+        outputs = self.outputs if "hr" in self.names else 0
+        return _native.shape(*head, *sizes, batch_sizes, reset, sequences, outputs, call.noise, call.seed)
 
 
 KEEP_NOTHING, KEEP_ALL, KEEP_LITTLE = 0, 1, 2
@@ -161,10 +177,13 @@ def sizes_of(inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], c
         raise ValueError(f"no kernel for cell '{call.cell}' with {len(states)} states")
     if dtype not in NUMBERS or x.dim() != (3 if batch_sizes is None else 2):
         raise ValueError(f"x must be (T, B, I), or (N, I) with batch_sizes, of float32 or float64, not {x.shape}")
-    input_size, units = x.shape[-1], weights[1].shape[-1]
-    shapes = layout(call.cell, input_size, units, bias=True)
+    input_size, outputs = x.shape[-1], weights[1].shape[-1]
+    units = weights[0].shape[0] // len(CELLS[call.cell].gates)
+    shapes = layout(call.cell, input_size, units, outputs, bias=True)
     if len(weights) != len(shapes) * directions:
-        shapes = layout(call.cell, input_size, units, bias=False)
+        shapes = layout(call.cell, input_size, units, outputs, bias=False)
+    if "hr" in shapes and kernel.projected is None:
+        raise ValueError(f"no kernel for cell '{call.cell}' with a projection")
     if batch_sizes is None:
         steps, slots = x.shape[:2]
         total = steps * slots
@@ -172,8 +191,8 @@ def sizes_of(inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], c
         raise ValueError("batch_sizes must be (T,) of int64, and come with an initial state")
     else:
         steps, slots, total = batch_sizes.shape[0], states[0].shape[1], x.shape[0]
-    state = (directions, slots, units)
-    wanted = (*tuple(shapes.values()) * directions, *(state for _ in states))
+    sizes = Sizes(tuple(shapes), input_size, units, outputs, steps, slots, total)
+    wanted = (*tuple(shapes.values()) * directions, *(sizes.states(call) if states else ()))
     if len(wanted) != len(weights) + len(states):
         raise ValueError(f"cell '{call.cell}' has not {len(weights)} weights in {directions} direction(s)")
     for part, shape in zip((*weights, *states), wanted, strict=True):
@@ -186,7 +205,7 @@ def sizes_of(inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], c
         raise ValueError(f"x is on the CPU, but not all else is: {sorted({str(part.device) for part in given})}")
     if call.noise and (sequences is None or sequences.shape != (slots,) or sequences.dtype is not torch.int64):
         raise ValueError(f"with noise the sequences must be named: ({slots},) of int64")
-    return Sizes(tuple(shapes), input_size, units, steps, slots, total)
+    return sizes
 
 
 def addresses(tensors: Iterable[Tensor | None]) -> list[int]:
@@ -205,13 +224,13 @@ def pair(state: Sequence[Tensor]) -> tuple[Tensor | None, Tensor | None]:
 
 
 def placed(weights: Sequence[Tensor], sizes: Sizes, call: Call) -> list[list[Tensor | None]]:
-    """The weights of each direction in their seven places in the module; None is not there."""
+    """The weights of each direction in their nine places in the module; None is not there."""
     count, own = len(sizes.names), call.kernel.own
     found = []
     for d in range(call.directions):
         named = dict(zip(sizes.names, weights[d * count : (d + 1) * count], strict=True))
         plain = [None if name in own else named.get(name) for name in ("ih", "hh", "bias_ih", "bias_hh")]
-        found.append([*plain, *(named[name] for name in own), *[None] * (3 - len(own))])
+        found.append([*plain, *(named.get(name) for name in own), *[None] * (4 - len(own)), named.get("hr")])
     return found
 
 
@@ -233,8 +252,8 @@ def forward(
 
 def outputs_of(call: Call, sizes: Sizes, x: Tensor) -> list[Tensor]:
     """Room for what forward gives."""
-    state = [x.new_empty(sizes.state(call)) for _ in range(call.kernel.parts)]
-    return [x.new_empty((*x.shape[:-1], call.directions * sizes.units)), *state]
+    state = [x.new_empty(shape) for shape in sizes.states(call)]
+    return [x.new_empty((*x.shape[:-1], call.directions * sizes.outputs)), *state]
 
 
 def room(shape: tuple[int, ...], like: Tensor) -> Tensor:
@@ -309,8 +328,8 @@ def _backward(
     """
     call, x = Call(cell, tuple(noise), seed, *form[:2]), inputs[0]
     sizes = sizes_of(inputs, flow, weights, call)
-    y = (*x.shape[:-1], call.directions * sizes.units)
-    shapes = (y, *[sizes.state(call)] * call.kernel.parts, y)
+    y = (*x.shape[:-1], call.directions * sizes.outputs)
+    shapes = (y, *sizes.states(call), y)
     for part, shape in zip((*gradients, kept[0]), shapes, strict=True):
         if part is not None and (part.shape != shape or part.dtype is not x.dtype):
             raise ValueError(f"expected {tuple(shape)} of {x.dtype}, got {tuple(part.shape)} of {part.dtype}")
