@@ -1,4 +1,4 @@
-"""The C++ core's own tests, as far as they are built in seconds (the rest: ``make native-check``), and the kept cases."""
+"""The C++ core's own tests, as far as built in seconds, and the kept cases; ``make native-check`` runs the rest."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import fuzz_layer
+import pytest
 
 ROOT = Path(__file__).parents[2]
 KEPT = [json.loads(line) for line in fuzz_layer.CORPUS.read_text(encoding="utf-8").splitlines()]

@@ -37,7 +37,7 @@ class NativeEngine(Engine):
         """Other cells, devices and dtypes than the kernels', traces, and forward-mode differentiation."""
         data, weight = request.rows.data, request.weights.ih
         dtypes = {weight.dtype} if autocast() else {weight.dtype, data.dtype, *(part.dtype for part in request.state)}
-        devices = {data.device.type, weight.device.type} - {"cpu"}
+        devices = {part.device.type for part in (data, weight, *request.state)} - {"cpu"}
         reasons = {
             MISSING: MISSING is not None,
             f"it has no kernel for cell '{request.cell.name}'": request.cell.name not in KERNELS,

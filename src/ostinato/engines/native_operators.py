@@ -200,6 +200,9 @@ def sizes_of(inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], c
             raise ValueError(f"expected {tuple(shape)} of {dtype}, but got {tuple(part.shape)} of {part.dtype}")
     if reset is not None and (reset.shape != (directions, total) or reset.dtype is not torch.bool):
         raise ValueError(f"reset must be {(directions, total)} of bool, not {tuple(reset.shape)} of {reset.dtype}")
+    given = (*weights, *states, *(part for part in flow if part is not None))
+    if x.is_cpu and not all(part.is_cpu for part in given):
+        raise ValueError(f"x is on the CPU, but not all else is: {sorted({str(part.device) for part in given})}")
     if call.noise and (sequences is None or sequences.shape != (slots,) or sequences.dtype is not torch.int64):
         raise ValueError(f"with noise the sequences must be named: ({slots},) of int64")
     return sizes
