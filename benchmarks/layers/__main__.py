@@ -130,6 +130,8 @@ def main(arguments: list[str] | None = None) -> None:
     if not given.page:
         command = shlex.join(["python", "-m", "benchmarks.layers", *(sys.argv[1:] if arguments is None else arguments)])
         bad = run(cases, QUICK if given.quick else FULL, given.threads, command)
+    if not kept()["cases"]:
+        parser.error("nothing has been measured yet")
     page.write(kept())
     if bad:
         raise SystemExit(f"no right answer of ours in {', '.join(bad)}")

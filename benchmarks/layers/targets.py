@@ -152,6 +152,15 @@ TARGETS = (
             Target(
                 "resets at 3 % of steps, against none", mode, group("resets"), against("no resets"), 1.05, most=True
             ),
+            Target(
+                "variants of LSTM and GRU, the plain cell",
+                mode,
+                group("variant"),
+                against("plain cell"),
+                1.35,
+                most=True,
+            ),
+            Target("variants of LSTM and GRU, an eager loop", mode, group("variant"), over("eager loop"), 10),
         )
     ),
     *(

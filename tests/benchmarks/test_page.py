@@ -121,6 +121,15 @@ def test_kept_floats() -> None:
     assert case.saved() == 6
 
 
+def test_every_group_has_a_target_and_a_table() -> None:
+    groups = {case.group for case in all_cases()}
+    assert groups == set(page.GROUPS) == set(plot.SHOWN)
+    for name in groups:
+        case = next(case for case in all_cases() if case.group == name and case.problem.H >= 32)
+        measured = Measured(case.name, name, case.problem, case.peers, {})
+        assert any(target.where(measured) for target in targets.TARGETS), name
+
+
 def test_every_target_is_about_some_case() -> None:
     """A target that no case of the table can meet or miss would never be looked at."""
     for target in targets.TARGETS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.layers.backends.common import Arm, leaves
+from benchmarks.layers.backends.common import Arm, fastest, leaves
 from benchmarks.layers.equations import EQUATIONS, Ops
 from benchmarks.layers.problem import Arrays, Problem
 
@@ -40,7 +39,7 @@ def scan(problem: Problem) -> Arm:
     for unroll in UNROLLS[: 1 if problem.T == 1 else None]:
         function = jax.jit(_function(problem, unroll))
         calls[unroll] = _blocking(function, chosen, rest)
-    best = min(calls, key=lambda unroll: _seconds(calls[unroll]))
+    best = fastest(calls)
     return Arm(calls[best], lambda: _named(problem, calls[best]()), {"unroll": best})
 
 
@@ -77,17 +76,6 @@ def _function(problem: Problem, unroll: int) -> Callable[[Any, Any], Any]:
 def _blocking(function: Any, chosen: Any, rest: Any) -> Callable[[], Any]:
     """A call that ends when its results are there."""
     return lambda: jax.block_until_ready(function(chosen, rest))
-
-
-def _seconds(call: Callable[[], Any]) -> float:
-    """The least of five calls, once compiled."""
-    call()
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def _named(problem: Problem, results: Any) -> Arrays:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from benchmarks.layers.backends.common import Arm
+from benchmarks.layers.backends.common import Arm, fastest
 from benchmarks.layers.problem import Problem
 
 SIDE = 2048
@@ -26,7 +25,7 @@ def product(problem: Problem) -> Arm:  # noqa: ARG001
     ways: dict[str, Callable[[], Any]] = {"MKL": lambda: torch.addmm(bias, a, b)}
     if torch.backends.mkldnn.is_available():
         ways["oneDNN"] = lambda: torch.ops.mkldnn._linear_pointwise(a, turned, bias, "none", [], "")
-    best = min(ways, key=lambda name: _seconds(ways[name]))
+    best = fastest(ways)
     return Arm(ways[best], dict, {"path": best, "work": FLOPS})
 
 
@@ -34,13 +33,3 @@ def bandwidth(problem: Problem) -> Arm:  # noqa: ARG001
     """``c = a + b`` over arrays that fit no cache: two are read, one is written."""
     a, b, c = (torch.ones(FLOATS) for _ in range(3))
     return Arm(lambda: torch.add(a, b, out=c), dict, {"path": "add", "work": BYTES})
-
-
-def _seconds(call: Callable[[], Any]) -> float:
-    """The least of five calls."""
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
