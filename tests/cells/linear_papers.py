@@ -98,7 +98,7 @@ def lru(w: Weights, x: Array, state: State) -> State:
     h = np.empty(output)
     for p in range(output):
         read = [complex(w["hr"][p, j], -w["hr"][p, size + j]) for j in range(size)]
-        h[p] = sum((r * s for r, s in zip(read, c, strict=True)), complex()).real + a[p]
+        h[p] = sum((r * s for r, s in zip(read, c, strict=True)), 0j).real + a[p]
     return [h, np.array([one.real for one in c] + [one.imag for one in c])]
 
 

@@ -78,7 +78,7 @@ def turned(w: dict[str, Tensor], x: Tensor, state: list[Tensor]) -> list[Tensor]
     write, read = torch.complex(real, imaginary), torch.complex(w["hr"][:, :half], -w["hr"][:, half:])
     turn = torch.exp(torch.complex(-torch.exp(w["nu"]), torch.exp(w["theta"])))
     c = turn * torch.complex(state[1][:half], state[1][half:]) + torch.exp(w["gamma"]) * (write @ x.to(write.dtype))
-    y = (read @ c).real + straight @ x + (w["bias_ih"] if "bias_ih" in w else 0)
+    y = (read @ c).real + straight @ x + w.get("bias_ih", 0)
     return [y, torch.cat([c.real, c.imag])]
 
 

@@ -37,10 +37,18 @@ LAYERS: dict[str, Any] = {
     "indrnn": nn.IndRNN,
     "slstm": nn.SLSTM,
     "mlstm": nn.MLSTM,
+    "min_gru": nn.MinGRU,
+    "min_lstm": nn.MinLSTM,
+    "qrnn": nn.QRNN,
+    "sru": nn.SRU,
+    "rg_lru": nn.RGLRU,
+    "lru": nn.LRU,
 }
 WITHOUT = {"rnn": ["recurrent_dropout", "zoneout_c"], "indrnn": ["recurrent_dropout", "zoneout_c"]}
 WITHOUT |= {kind: ["zoneout_c"] for kind in ("gru", "gru_before", "gru_norm", "slstm")}
-WITHOUT |= {"mlstm": ["zoneout_h", "zoneout_c", "weight_dropout"]}
+WITHOUT |= {kind: ["zoneout_h", "zoneout_c", "weight_dropout"] for kind in ("mlstm", "qrnn", "sru")}
+WITHOUT |= {kind: ["zoneout_c", "weight_dropout"] for kind in ("min_gru", "min_lstm", "rg_lru")}
+WITHOUT |= {"lru": ["recurrent_dropout", "zoneout_h", "zoneout_c", "weight_dropout"]}
 
 
 def noisy(kind: str, **more: Any) -> Any:

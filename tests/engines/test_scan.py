@@ -1,4 +1,4 @@
-"""The scan kernels and their operators: every instruction set, every width, threads, and what torch asks of an operator."""
+"""The scan kernels and their operators: instruction sets, widths, threads, and what torch asks of an operator."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def compare(operands: list[Any], flow: tuple[Any, Any], kernel: str, reverse: bo
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_every_instruction_set_and_width(isa: str, kernel: str, dtype: torch.dtype) -> None:  # noqa: ARG001
+def test_every_instruction_set_and_width(isa: str, kernel: str, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     sizes = torch.tensor(SIZES)
     for units in WIDTHS:
@@ -93,7 +93,7 @@ def test_every_instruction_set_and_width(isa: str, kernel: str, dtype: torch.dty
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_threads_share_slots_or_units(threads: int, kernel: str) -> None:  # noqa: ARG001
+def test_threads_share_slots_or_units(threads: int, kernel: str) -> None:
     """Enough work for three threads: many slots of unequal lengths, then a few of many units."""
     torch.manual_seed(1)
     for sizes, units in (([40] * 9 + [21] * 20 + [3] * 7, 130), ([2] * 80 + [1] * 20, 643)):
@@ -103,7 +103,7 @@ def test_threads_share_slots_or_units(threads: int, kernel: str) -> None:  # noq
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_large_results_past_the_caches(isa: str, kernel: str) -> None:  # noqa: ARG001
+def test_large_results_past_the_caches(isa: str, kernel: str) -> None:
     torch.manual_seed(2)
     operands = draw(kernel, 256, 40 * 120, 120)
     assert operands[0].numel() * 8 > 16 << 20

@@ -220,22 +220,24 @@ def test_trace(kind: str) -> None:
     x = torch.randn(3, 5, 3)
     output, final = layer(x, lengths=[5, 0, 2])
     traced = layer.trace(x, lengths=[5, 0, 2])
-    torch.testing.assert_close(traced.output, output, atol=1e-6, rtol=0)
+    bound = 1e-6 * max(1.0, float(output.detach().abs().max()))  # a linear recurrence is not held within ±1
+    torch.testing.assert_close(traced.output, output, atol=bound, rtol=0)
     for a, b in zip(parts(traced.state), parts(final), strict=True):
-        torch.testing.assert_close(a, b, atol=1e-6, rtol=0)
+        torch.testing.assert_close(a, b, atol=bound, rtol=0)
     assert len(traced.traces) == 4
     width = layer.proj_size or 4
-    torch.testing.assert_close(traced.traces[2].states.h, output[..., :width], atol=1e-6, rtol=0)
-    torch.testing.assert_close(traced.traces[3].states.h, output[..., width:], atol=1e-6, rtol=0)
+    torch.testing.assert_close(traced.traces[2].states.h, output[..., :width], atol=bound, rtol=0)
+    torch.testing.assert_close(traced.traces[3].states.h, output[..., width:], atol=bound, rtol=0)
     assert traced.traces[0].gates._fields == layer.cell.gates
-    widths = [layer.num_heads if kind == "mlstm" and name in "if" else 4 for name in layer.cell.gates]
+    special = {"mlstm": {"i": layer.num_heads, "f": layer.num_heads}, "qrnn": {"ahead": 12}}.get(kind, {})
+    widths = [special.get(name, 4) for name in layer.cell.gates]
     assert all([gate.shape for gate in trace.gates] == [(3, 5, width) for width in widths] for trace in traced.traces)
     ragged = layer.trace(Ragged(torch.randn(4, 3), torch.tensor([1, 3])))
     assert isinstance(ragged.traces[0].gates[0], Ragged)
     assert layer.trace(x[0]).traces[0].gates[0].shape == (5, 4)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in LAYERS if kind not in {"slstm", "mlstm"}])
+@pytest.mark.parametrize("kind", [kind for kind in LAYERS if kind not in {"slstm", "mlstm", "qrnn"}])
 def test_learned_state(kind: str) -> None:
     plain, layer = LAYERS[kind](**DEEP), LAYERS[kind](learned_state=True, **DEEP)
     names = ["h_0", "c_0"] if "c" in layer.cell.State._fields else ["h_0"]
@@ -251,7 +253,8 @@ def test_learned_state(kind: str) -> None:
         values = (ours, theirs) if isinstance(x, torch.Tensor) else (ours.values, theirs.values)
         torch.testing.assert_close(*values, atol=1e-6, rtol=0)
     layer(ragged)[0].values.sum().backward()
-    assert all(getattr(layer, name).grad.abs().sum() > 0 for name in names)
+    read = names[1:] if kind in {"qrnn_1", "sru", "lru"} else names  # whose h is only put out
+    assert all(getattr(layer, name).grad.abs().sum() > 0 for name in read)
     layer.reset_parameters()
     assert not layer.h_0.any()
 
