@@ -1,6 +1,6 @@
 """One step of a live sequence through Python: a stream beside torch's cell and layer and ONNX Runtime.
 
-    python -m benchmarks.step [--cells lstm gru] [--hidden 32 64 128 256 512] [--batch 1] [--threads 2]
+    python -m benchmarks.step [--cells lstm gru] [--hidden 32 64 128 256 512] [--batch 1] [--threads 2] [--arms NAME…]
 
 Every arm is a process of its own with the same weights (I = H). Before a time is taken its outputs over 50 steps are
 held against PyTorch in float64. Then the arms are timed in turns, a block of steps each, round after round; the table
@@ -14,6 +14,7 @@ import argparse
 import importlib.util
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -148,6 +149,8 @@ OURS = {
 PEERS = {"torch cell": torch_cell, "torch layer": torch_layer, "ONNX Runtime": onnx_runtime}
 MORE = ", more threads"
 """Peers run on one thread and on as many as there are: at some sizes fewer are faster."""
+HOPELESS = 20
+"""More threads that take this many times as long as one, since others use the machine, are not timed further."""
 ARMS: dict[str, tuple[str, Callable[[str, int, int], Step]]] = {
     **OURS,
     **{name + more: ("float32", make) for name, make in PEERS.items() for more in ("", MORE)},
@@ -206,18 +209,17 @@ class Arm:
         self.process.communicate()
 
 
-def measure(cell: str, hidden: int, batch: int, threads: int, rounds: int) -> dict[str, Arm]:
+def measure(names: list[str], cell: str, hidden: int, given: argparse.Namespace) -> list[Arm]:
     """All arms of one size in turns; those that are wrong have no times."""
-    names = [name for name in ARMS if not name.startswith("ONNX") or importlib.util.find_spec("onnxruntime")]
-    arms = {name: Arm(name, cell, hidden, batch, threads) for name in names}
-    right = [arm for arm in arms.values() if arm.right == "right"]
+    arms = [Arm(name, cell, hidden, given.batch, given.threads) for name in names]
+    right = [arm for arm in arms if arm.right == "right"]
+    first = {arm.name: arm.time(10) for arm in right}
+    right = [arm for arm in right if first[arm.name] < HOPELESS * first.get(arm.name.removesuffix(MORE), 1)]
     counts = {arm.name: max(1, int(2e-3 / arm.time(10))) for arm in right}
-    for arm in right:
-        arm.time(counts[arm.name])
-    for _ in range(rounds):
+    for _ in range(given.rounds):
         for arm in right:
             arm.times.append(arm.time(counts[arm.name]))
-    for arm in arms.values():
+    for arm in arms:
         arm.end()
     return arms
 
@@ -231,6 +233,16 @@ def over(peers: list[Arm], ours: Arm) -> str:
     return f"{statistics.median(a / b for a, b in zip(best.times, ours.times, strict=True)):.2f}"
 
 
+def line(arm: Arm, arms: list[Arm]) -> str:
+    """What the table says of an arm."""
+    if not arm.times:
+        return f"{arm.name} | {'too slow' if arm.right == 'right' else arm.right or 'failed'} | | {arm.error}"
+    groups = [[other for other in arms if other.name.startswith(peer)] for peer in PEERS]
+    ratios = " | ".join(over(group, arm) if arm.name in OURS else "" for group in groups)
+    median, least = 1e6 * statistics.median(arm.times), 1e6 * min(arm.times)
+    return f"{arm.name} | {median:.2f} | {least:.2f} | {float(arm.error):.0e} | {ratios}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", nargs="+", default=["lstm", "gru"], choices=["lstm", "gru"])
@@ -238,6 +250,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS), metavar="NAME")
     parser.add_argument("--work", nargs=5, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.work:
@@ -246,31 +259,16 @@ def main() -> None:
         return
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.threads])
-    print(f"python -m benchmarks.step {' '.join(sys.argv[1:])}".strip())
+    names = [name for name in given.arms if not name.startswith("ONNX") or importlib.util.find_spec("onnxruntime")]
+    print(shlex.join(["python", "-m", "benchmarks.step", *sys.argv[1:]]))
     print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, PyTorch {torch.__version__}, {given.threads} cores\n")
     print("| cell | B | H | arm | µs | fastest | error | × torch cell | × torch layer | × ONNX Runtime |")
     print("| ---- | -: | -: | --- | -: | ------: | ----: | -----------: | ------------: | -------------: |")
     for cell in given.cells:
         for hidden in given.hidden:
-            arms = measure(cell, hidden, given.batch, given.threads, given.rounds)
-            for arm in arms.values():
-                if not arm.times:
-                    print(
-                        f"| {cell} | {given.batch} | {hidden} | {arm.name} | {arm.right or 'failed'} | | {arm.error} |"
-                    )
-                    continue
-                peers = [
-                    [other for name, other in arms.items() if name.startswith(peer)]
-                    for peer in PEERS
-                    if "," not in peer
-                ]
-                ratios = " | ".join(over(group, arm) if arm.name in OURS else "" for group in peers)
-                median, least = 1e6 * statistics.median(arm.times), 1e6 * min(arm.times)
-                print(
-                    f"| {cell} | {given.batch} | {hidden} | {arm.name} | {median:.2f} | {least:.2f} "
-                    f"| {float(arm.error):.0e} | {ratios} |",
-                    flush=True,
-                )
+            arms = measure(names, cell, hidden, given)
+            for arm in arms:
+                print(f"| {cell} | {given.batch} | {hidden} | {line(arm, arms)} |", flush=True)
 
 
 if __name__ == "__main__":
