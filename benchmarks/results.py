@@ -99,8 +99,8 @@ RESULTS = (
         "tiny_shakespeare, 90/10 by position",
         "nats",
         "≤ 1.75, and below a 5-gram",
-        "{data}/tiny_shakespeare/input.txt --set data.valid=0.02 --set data.test=0.1 --epochs 5 --hidden 320 "
-        f"--set training.window=64 --set model.dropout=0.15 {SEEDS}",
+        "{data}/tiny_shakespeare/input.txt --set data.valid=0.02 --set data.test=0.1 --epochs 5 --hidden 512 "
+        f"--set training.window=64 --set model.dropout=0.2 {SEEDS}",
     ),
     Result(
         "m4",
@@ -136,7 +136,7 @@ RESULTS = (
         "adding problem, 600 steps, LSTM",
         "mse",
         "< 0.001",
-        f"{{made}} --target sum --cell lstm --hidden 64 --epochs 12 {SEEDS}",
+        f"{{made}} --target sum --cell lstm --hidden 64 --epochs 20 {SEEDS}",
         adding,
     ),
     Result(
