@@ -15,7 +15,12 @@ from ostinato.engines.native_operators import KERNELS as NATIVE
 from ostinato.engines.scan import OPERANDS as SCAN
 from ostinato.sequences import Ragged, pack
 
-KERNELS = {"torch": ("rnn", "rnn_relu", "lstm", "gru"), "native": tuple(NATIVE), "scan": tuple(SCAN), "reference": tuple(CELLS)}
+KERNELS = {
+    "torch": ("rnn", "rnn_relu", "lstm", "gru"),
+    "native": tuple(NATIVE),
+    "scan": tuple(SCAN),
+    "reference": tuple(CELLS),
+}
 PAIRS = [(cell, engine) for engine in ENGINES for cell in KERNELS[engine]]
 
 

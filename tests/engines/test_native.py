@@ -90,7 +90,16 @@ class Case:
         flags = None if self.flags is None else pack(Ragged(self.flags, torch.tensor(LENGTHS))).data
         state = CELLS[self.cell].State(*(part[rows.order] for part in parts))
         with force("native"):
-            result = run(Request(CELLS[self.cell], Weights(**dict(zip(self.weights, weights, strict=True))), rows, state, flags, self.reverse))
+            result = run(
+                Request(
+                    CELLS[self.cell],
+                    Weights(**dict(zip(self.weights, weights, strict=True))),
+                    rows,
+                    state,
+                    flags,
+                    self.reverse,
+                )
+            )
         found = [unpack(rows.with_data(result.output)).values, *(part[rows.slots] for part in result.state)]
         upstream = [part.to(dtype) for part in self.upstream]
         return found, list(torch.autograd.grad(found, leaves, upstream))
@@ -117,7 +126,9 @@ def test_every_size_on_every_instruction_set(cell: str, pair: tuple[int, int], i
     number = PAIRS.index(pair)
     case = case_of(cell, *pair, reset=number % 2 == 0, reverse=number % 3 == 0)
     assert _native.choose_isa(isa)
-    for dtype, threads in ((torch.float64, 1), (torch.float32, 2)):
+    # Normalising two numbers or one has no slope to speak of: what float32 gives then is rounding.
+    numbers = {torch.float64: 1} if "norm" in cell and pair[1] < 3 else {torch.float64: 1, torch.float32: 2}
+    for dtype, threads in numbers.items():
         torch.set_num_threads(threads)
         values, gradients = case.answer(dtype)
         for ours, wanted in zip(values, case.values, strict=True):
@@ -227,10 +238,11 @@ def test_nan_and_inf_go_where_they_belong() -> None:
 @pytest.mark.parametrize("cell", KERNELS)
 def test_extreme_inputs_as_the_equations(cell: str, number: float) -> None:
     torch.manual_seed(0)
-    rows = pack(Ragged(torch.full((6, 3), number), torch.tensor([4, 2])))
+    dtype = torch.float64 if "norm" in cell else torch.float32  # a variance squares them
+    rows = pack(Ragged(torch.full((6, 3), number, dtype=dtype), torch.tensor([4, 2])))
     named, parts = shapes(cell, 3, 4, 4, bias=False)
-    weights = Weights(**{name: torch.randn(*shape) for name, shape in named.items()})
-    state = CELLS[cell].State(*(torch.randn(2, *shape) for shape in parts))
+    weights = Weights(**{name: torch.randn(*shape, dtype=dtype) for name, shape in named.items()})
+    state = CELLS[cell].State(*(torch.randn(2, *shape, dtype=dtype) for shape in parts))
     answers: list[Any] = []
     for engine in ("native", "reference"):
         with force(engine):

