@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(MISSING is not None, reason=f"the scan engine ca
 WIDTHS = [1, 2, 3, 7, 15, 16, 17, 31, 33, 64, 65, 130]
 SIZES = [5, 5, 4, 2, 2, 1, 1]
 SLOTS = 7
-ISAS = [] if MISSING is not None else operators._native.isas()
+ISAS = [] if MISSING is not None else operators.native.isas()
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
 """Of max |a - b| / max(1, max |b|): some ten rounded operations a step, sums over 20 rows."""
@@ -35,10 +35,10 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=ISAS)
 def isa(request: pytest.FixtureRequest) -> Iterator[str]:
-    before = operators._native.isa()
-    assert operators._native.choose_isa(request.param)
+    before = operators.native.isa()
+    assert operators.native.choose_isa(request.param)
     yield request.param
-    operators._native.choose_isa(before)
+    operators.native.choose_isa(before)
 
 
 @pytest.fixture(params=[1, 2, 3])

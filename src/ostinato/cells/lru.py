@@ -93,7 +93,7 @@ class LRU(Cell[LRUState, LRUGates]):
     def gate(self, weights: Weights, projected: Tensor, state: LRUState) -> LRUGates:  # noqa: ARG002
         """What goes by, and what enters the state."""
         hidden = weights["gamma"].shape[-1]
-        d, re, im = projected.split([projected.shape[-1] - 2 * hidden, hidden, hidden], -1)
+        d, re, im = torch.split(projected, [projected.shape[-1] - 2 * hidden, hidden, hidden], -1)
         scale = torch.exp(weights["gamma"])
         return LRUGates(d, scale * re, scale * im)
 

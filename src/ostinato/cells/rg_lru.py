@@ -107,7 +107,7 @@ def block_product(weights: Weights, x: Tensor) -> Tensor:
     blocks = x.shape[-1] // width
     if blocks == 1:
         return linear(x, weights.ih, weights.bias_ih)
-    parts = x.unflatten(-1, (blocks, width))  # (*, K, I / K)
+    parts = x.reshape(*x.shape[:-1], blocks, width)  # (*, K, I / K)
     matrices = weights.ih.reshape(2, blocks, -1, width)  # (2, K, H / K, I / K)
     found = torch.einsum("...ki,gkoi->...gko", parts, matrices).flatten(-3)
     return found if weights.bias_ih is None else found + weights.bias_ih

@@ -14,7 +14,7 @@ from ostinato.cells import Weights
 from ostinato.cells.base import like
 from ostinato.cells.rg_lru import block_product
 from ostinato.engines.request import Engine, Request, Result, Stack, StackResult
-from ostinato.engines.scan_operators import MISSING, NUMBERS, run_scan
+from ostinato.engines.scan_operators import MISSING, NUMBERS, native, run_scan
 from ostinato.sequences import Packed
 
 
@@ -53,10 +53,8 @@ class ScanEngine(Engine):
 
     def how(self, request: Request) -> str:  # noqa: ARG002
         """The instruction set and the threads."""
-        from ostinato.engines import _native
-
         threads = torch.get_num_threads()
-        return f"C++ scan for {_native.isa()}, {threads} thread{'' if threads == 1 else 's'}"
+        return f"C++ scan for {native.isa()}, {threads} thread{'' if threads == 1 else 's'}"
 
     def run(self, request: Request) -> Result:
         """Products, scan, and what is read of the state."""

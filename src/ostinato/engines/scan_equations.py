@@ -85,7 +85,7 @@ def scanned(
     units = pre.shape[1] // {"min_gru": 2, "sru_projected": 4, "rg_lru": 2, "lru": 2}.get(kernel, 3)
     sizes = flow[0].tolist()
     starts = [sum(sizes[:t]) for t in range(len(sizes))]
-    beginning = first.split(units, 1)
+    beginning = torch.split(first, units, 1)
     state, outputs = beginning, [pre[:0, :0]] * len(sizes)
     own = () if vectors is None else vectors.unbind(0)
     for t in range(len(sizes))[::-1] if reverse else range(len(sizes)):
@@ -95,7 +95,7 @@ def scanned(
         if flow[1] is not None:
             flags = flow[1][rows].unsqueeze(1)
             now = tuple(torch.where(flags, a, b) for a, b in zip(begin, now, strict=True))
-        y, after = STEPS[kernel](pre[rows].split(units, 1), None if skip is None else skip[rows], own, now)
+        y, after = STEPS[kernel](torch.split(pre[rows], units, 1), None if skip is None else skip[rows], own, now)
         outputs[t] = torch.cat(after, 1) if y is None else y
         state = tuple(torch.cat([a, b[count:]]) for a, b in zip(after, state, strict=True))
     width = units if kernel in {"qrnn", "sru", "sru_projected"} else first.shape[1]

@@ -9,7 +9,8 @@ derivatives beyond the first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -17,8 +18,9 @@ from torch import Tensor
 from ostinato.engines.scan_equations import scanned
 
 MISSING: str | None = None
+native: Any = None
 try:
-    from ostinato.engines import _native
+    native = import_module("ostinato.engines._native")
 except ImportError:
     MISSING = "its compiled module is not there"
 
@@ -55,7 +57,7 @@ KERNELS = {
     "lru": Kernel(6, 2, states=2, vectors=3),
 }
 
-LIBRARY = torch.library.Library("ostinato", "FRAGMENT")
+LIBRARY: Any = cast("Any", torch.library).Library("ostinato", "FRAGMENT")
 LIBRARY.define(
     "scan(Tensor pre, Tensor? skip, Tensor? vectors, Tensor first, Tensor batch_sizes, Tensor? reset, str kernel,"
     " bool reverse, bool keep) -> (Tensor, Tensor, Tensor)"
@@ -111,7 +113,7 @@ class Call:
                 raise ValueError(f"expected {shape} of {dtype} on the CPU, but got {found}")
         return [None if tensor is None else tensor.contiguous() for tensor in tensors]
 
-    def run(self, native: Any, flow: Flow, reverse: bool, parts: Parts) -> None:
+    def run(self, kernel: Any, flow: Flow, reverse: bool, parts: Parts) -> None:
         """Hand the addresses over."""
         sizes, reset = flow
         if sizes.dtype != torch.int64 or not sizes.is_cpu or sizes.dim() != 1:
@@ -121,7 +123,7 @@ class Call:
         sizes, reset = sizes.contiguous(), None if reset is None else reset.contiguous()
         counts = [torch.get_num_threads(), self.units, sizes.shape[0], self.slots, self.rows]
         places = [0 if part is None else part.data_ptr() for part in (sizes, reset, *parts)]
-        native(self.kernel.number, NUMBERS[self.pre.dtype], reverse, counts, places[:2], places[2:])
+        kernel(self.kernel.number, NUMBERS[self.pre.dtype], reverse, counts, places[:2], places[2:])
 
 
 def _forward(
@@ -133,7 +135,7 @@ def _forward(
     operands = call.checked((pre, skip, vectors, first), call.operands)
     y, last, kept = _forward_shapes(pre, skip, vectors, first, *more)
     states, output = (kept if keep else None, y) if call.kernel.apart else (y, None)
-    call.run(_native.scan_forward, (sizes, reset), reverse, [*operands, states, output, last])
+    call.run(native.scan_forward, (sizes, reset), reverse, [*operands, states, output, last])
     return y, last, kept
 
 
@@ -155,7 +157,7 @@ def _backward(dy: Tensor, dlast: Tensor, *given: Any) -> tuple[Tensor, ...]:
     above = call.checked((states, dy, dlast), (call.states, call.output, call.operands[3]))
     dpre, dskip, _, dfirst = (call.new(shape) for shape in call.operands)
     members = pre.new_zeros(torch.get_num_threads(), call.kernel.vectors, call.units)
-    call.run(_native.scan_backward, (sizes, reset), reverse, [*operands, *above, dpre, dskip, members, dfirst])
+    call.run(native.scan_backward, (sizes, reset), reverse, [*operands, *above, dpre, dskip, members, dfirst])
     return dpre, dskip, members.sum(0) if call.kernel.vectors else call.new(None), dfirst
 
 
@@ -176,7 +178,7 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
 
 
 def _first_derivative(
-    ctx: Any, dy: Tensor | None, dlast: Tensor | None, _: Tensor | None, backward: Any = scan_backward
+    ctx: Any, dy: Tensor | None, dlast: Tensor | None, _: Tensor | None, *, backward: Any = scan_backward
 ) -> tuple[Any, ...]:
     """By the backward operator."""
     *operands, sizes, reset, states = ctx.saved_tensors
@@ -207,7 +209,7 @@ def _second_derivative(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
     def slopes(*given: Tensor) -> tuple[Tensor, ...]:
         return tuple(torch.func.vjp(outputs, *given[2:])[1](given[:2]))
 
-    values, pull = torch.func.vjp(slopes, dy, dlast, *there)
+    values, pull = cast("Any", torch.func).vjp(slopes, dy, dlast, *there)
     wanted = [part for part, operand in zip(gradients, operands, strict=True) if operand is not None]
     pairs = zip(wanted, values, strict=True)
     found = iter(pull(tuple(torch.zeros_like(value) if part is None else part for part, value in pairs)))
@@ -220,14 +222,14 @@ def _folded(tensor: Tensor | None, dim: int | None, count: int, units: int) -> T
     if tensor is None:
         return None
     moved = tensor.expand(count, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
-    return moved.unflatten(2, (-1, units)).permute(1, 2, 0, 3).flatten(1)
+    return moved.reshape(*moved.shape[:2], moved.shape[2] // units, units).permute(1, 2, 0, 3).flatten(1)
 
 
 def _unfolded(tensor: Tensor, count: int, units: int) -> Tensor:
     """The inverse, with the mapped dimension first."""
     if not tensor.numel():
         return tensor.new_empty(count, *tensor.shape[:-1], tensor.shape[-1] // count)
-    return tensor.unflatten(1, (-1, count, units)).permute(2, 0, 1, 3).flatten(2)
+    return tensor.reshape(tensor.shape[0], -1, count, units).permute(2, 0, 1, 3).flatten(2)
 
 
 def _mapped(operator: Any, tensors: int, pre: int) -> Any:
@@ -278,7 +280,8 @@ class _Transformed(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
         """As the operator's, itself transformable."""
-        return _first_derivative(ctx, *gradients, backward=_TransformedBackward.apply)
+        dy, dlast, _ = gradients
+        return _first_derivative(ctx, dy, dlast, None, backward=cast("Any", _TransformedBackward).apply)
 
 
 class _TransformedBackward(torch.autograd.Function):
@@ -298,6 +301,6 @@ class _TransformedBackward(torch.autograd.Function):
 
 def run_scan(*arguments: Any) -> tuple[Tensor, Tensor]:
     """Output and final state of :data:`scan`, also under torch.func's transforms."""
-    operator = _Transformed.apply if torch._C._are_functorch_transforms_active() else scan
+    operator = cast("Any", _Transformed).apply if torch._C._are_functorch_transforms_active() else scan
     y, last, _ = operator(*arguments)
     return y, last
