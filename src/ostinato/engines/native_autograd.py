@@ -362,9 +362,7 @@ def _autograd_backward(
         called = Form(Call(cell, tuple(noise), seed, *form[:2]), len(inputs))
         return list(apply_plain_backward(called, form[2], *tensors))
     with torch._C._AutoDispatchBelowAutograd():
-        return cast(
-            "list[Tensor]", backward_operator(gradients, inputs, flow, kept, weights, cell, noise, seed, form)
-        )
+        return cast("list[Tensor]", backward_operator(gradients, inputs, flow, kept, weights, cell, noise, seed, form))
 
 
 LIBRARY.impl("native_forward", _autograd, "Autograd")
