@@ -278,7 +278,8 @@ def _equations(form: Form, flow: Maybe, inputs: Sequence[Tensor], weights: Seque
             layer=number,
         )
         results.append(ReferenceEngine().run(request))
-    y = torch.cat([result.output for result in results], 1).reshape(*x.shape[:-1], -1)
+    y = torch.cat([result.output for result in results], 1)
+    y = y.reshape(*x.shape[:-1], y.shape[-1])  # named: without a step, -1 could be anything
     return [y, *(torch.stack(parts) for parts in zip(*(result.state for result in results), strict=True))]
 
 
