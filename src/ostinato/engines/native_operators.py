@@ -12,8 +12,8 @@ Arguments of both:
   row the state goes back to the initial one; and with noise which sequence lies in which slot, ``(B,)`` int64.
 - ``weights``: those of the cell by its ``shapes``, direction by direction.
 - ``cell``: a row of ``KERNELS``.
-- ``noise``: nothing; or whether in training (0 or 1), the shares of recurrent dropout and of zoneout of h and c, and the
-  number of the layer. ``seed``: that of the masks (:mod:`ostinato.engines.noise`).
+- ``noise``: nothing; or whether in training (0 or 1), the shares of recurrent dropout and of zoneout of h and c, and
+  the number of the layer. ``seed``: that of the masks (:mod:`ostinato.engines.noise`).
 - ``form``: whether there are two directions (``D`` is 2), and whether the only one is reversed.
 
 With ``keep`` 1 forward keeps the gates and cell states of every step, with 2 the cell states alone, and backward
@@ -177,13 +177,7 @@ def sizes_of(inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], c
         raise ValueError(f"no kernel for cell '{call.cell}' with {len(states)} states")
     if dtype not in NUMBERS or x.dim() != (3 if batch_sizes is None else 2):
         raise ValueError(f"x must be (T, B, I), or (N, I) with batch_sizes, of float32 or float64, not {x.shape}")
-    input_size, outputs = x.shape[-1], weights[1].shape[-1]
-    units = weights[0].shape[0] // len(CELLS[call.cell].gates)
-    shapes = layout(call.cell, input_size, units, outputs, bias=True)
-    if len(weights) != len(shapes) * directions:
-        shapes = layout(call.cell, input_size, units, outputs, bias=False)
-    if "hr" in shapes and kernel.projected is None:
-        raise ValueError(f"no kernel for cell '{call.cell}' with a projection")
+    shapes = _shapes_of(call, x.shape[-1], weights)
     if batch_sizes is None:
         steps, slots = x.shape[:2]
         total = steps * slots
@@ -191,7 +185,8 @@ def sizes_of(inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], c
         raise ValueError("batch_sizes must be (T,) of int64, and come with an initial state")
     else:
         steps, slots, total = batch_sizes.shape[0], states[0].shape[1], x.shape[0]
-    sizes = Sizes(tuple(shapes), input_size, units, outputs, steps, slots, total)
+    units, outputs = shapes["ih"][0] // len(CELLS[call.cell].gates), weights[1].shape[-1]
+    sizes = Sizes(tuple(shapes), x.shape[-1], units, outputs, steps, slots, total)
     wanted = (*tuple(shapes.values()) * directions, *(sizes.states(call) if states else ()))
     if len(wanted) != len(weights) + len(states):
         raise ValueError(f"cell '{call.cell}' has not {len(weights)} weights in {directions} direction(s)")
@@ -206,6 +201,17 @@ def sizes_of(inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], c
     if call.noise and (sequences is None or sequences.shape != (slots,) or sequences.dtype is not torch.int64):
         raise ValueError(f"with noise the sequences must be named: ({slots},) of int64")
     return sizes
+
+
+def _shapes_of(call: Call, inputs: int, weights: Sequence[Tensor]) -> dict[str, tuple[int, ...]]:
+    """The shapes that the weights of one direction should have, by the sizes of the first two."""
+    units, outputs = weights[0].shape[0] // len(CELLS[call.cell].gates), weights[1].shape[-1]
+    shapes = layout(call.cell, inputs, units, outputs, bias=True)
+    if len(weights) != len(shapes) * call.directions:
+        shapes = layout(call.cell, inputs, units, outputs, bias=False)
+    if "hr" in shapes and call.kernel.projected is None:
+        raise ValueError(f"no kernel for cell '{call.cell}' with a projection")
+    return shapes
 
 
 def addresses(tensors: Iterable[Tensor | None]) -> list[int]:

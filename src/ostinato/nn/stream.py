@@ -129,7 +129,7 @@ class Stream:
         with self._alone():
             chosen = self._chosen(None)
             parts = tuple(torch.from_numpy(part[:, chosen]) for part in self._held.state)
-        return cast("Hidden", parts if len(parts) > 1 else parts[0])
+        return parts if len(parts) > 1 else parts[0]
 
     def load(self, state: Hidden, rows: Numbers | None = None) -> None:
         """Set the states of these streams, None for all open ones; ``state`` as :attr:`state` gives it.
