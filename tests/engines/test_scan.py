@@ -182,7 +182,10 @@ def test_operators_are_well_made(kernel: str, monkeypatch: pytest.MonkeyPatch) -
     y, last, kept = scan(*operands, *flow, kernel, False, True)
     states = kept if KERNELS[kernel].apart else y
     upstream = [torch.randn_like(part).requires_grad_() for part in (y, last)]
-    torch.library.opcheck(scan_backward, (*upstream, *operands, states.detach(), *flow, kernel, False))
+    # Its derivative is a loop over the batch sizes, which are data: it cannot be traced with open sizes.
+    checks = ("test_schema", "test_autograd_registration", "test_faketensor")
+    given = (*upstream, *operands, states.detach(), *flow, kernel, False)
+    torch.library.opcheck(scan_backward, given, test_utils=checks)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
