@@ -215,7 +215,8 @@ def test_numbers_beyond_reason() -> None:
         y, last, _ = scan(*operands, torch.tensor(SIZES), None, kernel, False, True)
         wanted = scanned(tuple(operands), (torch.tensor(SIZES), None), kernel, reverse=False)
         for ours, theirs in zip((y, last), wanted, strict=True):
-            torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+            bound = TOLERANCE[torch.float32] * max(1.0, float(theirs.detach().abs().max()))
+            torch.testing.assert_close(ours, theirs, atol=bound, rtol=0)
         there = [part for part in operands if part is not None]
         assert all(slope.isfinite().all() for slope in torch.autograd.grad(y.sum() + last.sum(), there))
         hurt = [None if part is None else part.detach().clone() for part in operands]
