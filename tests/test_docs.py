@@ -118,10 +118,10 @@ def test_commands_run(page: Path, place: Path, capfd: pytest.CaptureFixture[str]
 
 
 def test_make_verbs_exist() -> None:
-    verbs = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    verbs = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        named = re.findall(r"(?:^\$ |`)make (\w+)", text, re.MULTILINE)
+        named = re.findall(r"(?:^\$ |`)make ([\w-]+)", text, re.MULTILINE)
         assert set(named) <= verbs, f"{name(page)}: {set(named) - verbs}"
 
 

@@ -42,6 +42,11 @@ LAYERS = {
 DEEP = {"num_layers": 2, "bidirectional": True}
 
 
+def slack(kind: str) -> int:
+    """Normalising divides by a deviation that may be small, and multiplies what rounding left in it."""
+    return 4 if kind.endswith("_norm") else 1
+
+
 def parts(state: Any) -> list[torch.Tensor]:
     return list(state) if isinstance(state, tuple) else [state]
 
@@ -90,7 +95,7 @@ def test_lengths_equal_each_sequence_alone(kind: str, batch_first: bool, dtype: 
     leaves = [*sequences, *layer.parameters()]
     wanted = torch.autograd.grad(alone, leaves, allow_unused=True, materialize_grads=True)
     for a, b in zip(found, wanted, strict=True):
-        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(a, b, atol=1e-5 * slack(kind), rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", LAYERS)
@@ -134,12 +139,14 @@ def test_reset_separates_episodes_in_both_directions(kind: str, engine: str | No
     first, pieces = pick(state, 0), []
     for begin, end in ((0, 4), (4, 7), (7, 9)):
         pieces.append(layer(x[begin:end, :1], first))
-    torch.testing.assert_close(output[:, :1], torch.cat([piece[0] for piece in pieces]), atol=1e-14, rtol=0)
+    torch.testing.assert_close(
+        output[:, :1], torch.cat([piece[0] for piece in pieces]), atol=1e-14 * slack(kind), rtol=0
+    )
     whole = layer(x[:, 1:], pick(state, 1))
-    torch.testing.assert_close(output[:, 1:], whole[0], atol=1e-14, rtol=0)
+    torch.testing.assert_close(output[:, 1:], whole[0], atol=1e-14 * slack(kind), rtol=0)
     for p, part in enumerate(parts(final)):  # forward ends with the last episode, reverse with the first
-        torch.testing.assert_close(part[0, 0], parts(pieces[-1][1])[p][0, 0], atol=1e-14, rtol=0)
-        torch.testing.assert_close(part[1, 0], parts(pieces[0][1])[p][1, 0], atol=1e-14, rtol=0)
+        torch.testing.assert_close(part[0, 0], parts(pieces[-1][1])[p][0, 0], atol=1e-14 * slack(kind), rtol=0)
+        torch.testing.assert_close(part[1, 0], parts(pieces[0][1])[p][1, 0], atol=1e-14 * slack(kind), rtol=0)
 
 
 @given(
@@ -221,13 +228,13 @@ def test_trace(kind: str) -> None:
     output, final = layer(x, lengths=[5, 0, 2])
     traced = layer.trace(x, lengths=[5, 0, 2])
     bound = 1e-6 * max(1.0, float(output.detach().abs().max()))  # a linear recurrence is not held within ±1
-    torch.testing.assert_close(traced.output, output, atol=bound, rtol=0)
+    torch.testing.assert_close(traced.output, output, atol=bound * slack(kind), rtol=0)
     for a, b in zip(parts(traced.state), parts(final), strict=True):
-        torch.testing.assert_close(a, b, atol=bound, rtol=0)
+        torch.testing.assert_close(a, b, atol=bound * slack(kind), rtol=0)
     assert len(traced.traces) == 4
     width = layer.proj_size or 4
-    torch.testing.assert_close(traced.traces[2].states.h, output[..., :width], atol=bound, rtol=0)
-    torch.testing.assert_close(traced.traces[3].states.h, output[..., width:], atol=bound, rtol=0)
+    torch.testing.assert_close(traced.traces[2].states.h, output[..., :width], atol=bound * slack(kind), rtol=0)
+    torch.testing.assert_close(traced.traces[3].states.h, output[..., width:], atol=bound * slack(kind), rtol=0)
     assert traced.traces[0].gates._fields == layer.cell.gates
     special = {"mlstm": {"i": layer.num_heads, "f": layer.num_heads}, "qrnn": {"ahead": 12}}.get(kind, {})
     widths = [special.get(name, 4) for name in layer.cell.gates]

@@ -326,17 +326,9 @@ def _folded(
     return (unfold(y, at), *(unfold(part, 2) for part in after), kept), (at, *[2] * len(after), None)
 
 
-def _autograd(
-    inputs: list[Tensor],
-    flow: Maybe,
-    weights: list[Tensor],
-    cell: str,
-    noise: list[float],
-    seed: int,
-    form: list[bool],
-    keep: int,
-) -> Sequence[Tensor]:
+def _autograd(inputs: list[Tensor], flow: Maybe, weights: list[Tensor], cell: str, *more: Any) -> Sequence[Tensor]:
     """The forward operator where it is called by itself."""
+    noise, seed, form, keep = more
     if torch.is_grad_enabled() and any(part.requires_grad for part in (*weights, *inputs)):
         called = Form(Call(cell, tuple(noise), seed, *form), len(inputs), keep or KEEP_ALL)
         found = apply_plain_forward(called, *flow, *inputs, *weights)
@@ -352,11 +344,10 @@ def _autograd_backward(
     kept: list[Tensor],
     weights: list[Tensor],
     cell: str,
-    noise: list[float],
-    seed: int,
-    form: list[bool],
+    *more: Any,
 ) -> Sequence[Tensor]:
     """The backward operator where it is called by itself."""
+    noise, seed, form = more
     tensors = (*kept, *gradients, *flow, *inputs, *weights)
     if torch.is_grad_enabled() and any(part is not None and part.requires_grad for part in tensors):
         called = Form(Call(cell, tuple(noise), seed, *form[:2]), len(inputs))

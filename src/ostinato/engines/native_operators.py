@@ -297,21 +297,13 @@ def backward(
     return [dx[0] if want_x else x.new_empty(0), *dstates, *dweights]
 
 
-def _forward(
-    inputs: list[Tensor],
-    flow: Maybe,
-    weights: list[Tensor],
-    cell: str,
-    noise: list[float],
-    seed: int,
-    form: list[bool],
-    keep: int,
-) -> list[Tensor]:
+def _forward(inputs: list[Tensor], flow: Maybe, weights: list[Tensor], cell: str, *more: Any) -> list[Tensor]:
     """One layer over whole sequences.
 
     Gives ``y`` ``(T, B, D * H)`` or ``(N, D * H)``, the parts of the final state ``(D, B, H)``, and with ``keep`` what
     backward needs.
     """
+    noise, seed, form, keep = more
     call = Call(cell, tuple(noise), seed, *form)
     return forward(call, sizes_of(inputs, flow, weights, call), inputs, flow, weights, keep=keep)
 
@@ -323,15 +315,14 @@ def _backward(
     kept: list[Tensor],
     weights: list[Tensor],
     cell: str,
-    noise: list[float],
-    seed: int,
-    form: list[bool],
+    *more: Any,
 ) -> list[Tensor]:
     """The gradients of ``inputs`` and of ``weights``.
 
     ``gradients`` are those of ``y`` and of the parts of the final state, None for zero; ``kept`` is ``y`` and what
     forward kept. ``form`` says also whether the gradient of ``x`` is wanted; without it, it is empty.
     """
+    noise, seed, form = more
     call, x = Call(cell, tuple(noise), seed, *form[:2]), inputs[0]
     sizes = sizes_of(inputs, flow, weights, call)
     y = (*x.shape[:-1], call.directions * sizes.outputs)
@@ -344,17 +335,9 @@ def _backward(
     return backward(call, sizes, gradients, inputs, flow, kept, weights, want_x=form[2])
 
 
-def _forward_shapes(
-    inputs: list[Tensor],
-    flow: Maybe,
-    weights: list[Tensor],
-    cell: str,
-    noise: list[float],
-    seed: int,
-    form: list[bool],
-    keep: int,
-) -> list[Tensor]:
+def _forward_shapes(inputs: list[Tensor], flow: Maybe, weights: list[Tensor], cell: str, *more: Any) -> list[Tensor]:
     """The shapes of forward's outputs."""
+    noise, seed, form, keep = more
     call, x = Call(cell, tuple(noise), seed, *form), inputs[0]
     sizes = sizes_of(inputs, flow, weights, call)
     kept = [x.new_empty(sizes.kept(call, x.dtype, keep))] if keep else []
@@ -368,13 +351,11 @@ def _backward_shapes(
     kept: list[Tensor],  # noqa: ARG001
     weights: list[Tensor],
     cell: str,  # noqa: ARG001
-    noise: list[float],  # noqa: ARG001
-    seed: int,  # noqa: ARG001
-    form: list[bool],
+    *more: Any,
 ) -> list[Tensor]:
     """The shapes of backward's outputs."""
     x, *others = [part.new_empty(part.shape) for part in (*inputs, *weights)]
-    return [x if form[2] else x.new_empty(0), *others]
+    return [x if more[2][2] else x.new_empty(0), *others]
 
 
 LIBRARY.impl("native_forward", _forward, "CPU")
