@@ -309,7 +309,7 @@ template <class Cell> class StagedForwardPass {
   Stages<Cell> stages;
   const typename StagedForwardSpace<Cell>::Sharing share;
   const StagedForwardSpace<Cell> space;
-  const bool keep;
+  const bool keep, keep_c;  // the records, and the cell states, for backward
   const Range range;
   int64_t chunk_first = 0;
 
@@ -330,7 +330,7 @@ template <class Cell> class StagedForwardPass {
   StagedForwardPass(const Forward& f, const Member& member, char* scratch)
       : f(f), member(member), stages(f.inputs, f.units, f.weights, f.outputs, f.noise),
         share(StagedForwardSpace<Cell>::share(f, member.id, member.count)),
-        space(f, stages, member.id, member.count, scratch), keep(f.saved != nullptr),
+        space(f, stages, member.id, member.count, scratch), keep(f.saved != nullptr), keep_c(f.c != nullptr),
         range{share.panel(stages.vectors, share.id), share.panel(stages.vectors, share.id + 1),
               share.panel(stages.last_panels, share.id), share.panel(stages.last_panels, share.id + 1)} {
     stages.keep = keep, stages.record_vector = space.record_vector;
@@ -338,7 +338,7 @@ template <class Cell> class StagedForwardPass {
 
   void run() {
     stages.pack(f.weights, share, true);
-    if (Cell::has_c && !keep)
+    if (Cell::has_c && !keep_c)
       for (int64_t j = share.id; j < f.rows.slots; j += share.count) copy(c0(j), cn(j), f.units);
     member.sync();
     for (int64_t s = 0; s < f.rows.steps;) {
@@ -403,8 +403,8 @@ template <class Cell> class StagedForwardPass {
       to.y = y(row);
       to.line = space.lines + j * stages.line();
       if constexpr (Cell::has_c) {
-        to.c = fresh ? c0(j) : keep ? c(step.before + j) : cn(j);
-        to.c_after = keep ? c(row) : cn(j);
+        to.c = fresh ? c0(j) : keep_c ? c(step.before + j) : cn(j);
+        to.c_after = keep_c ? c(row) : cn(j);
       }
       if constexpr (Cell::groups > 0) {
         to.cell = space.cells + j * stages.line();
@@ -424,7 +424,7 @@ template <class Cell> class StagedForwardPass {
       if (j % share.count != share.id) continue;
       const int64_t last = length == 0 ? -1 : f.rows.starts[f.rows.reverse ? 0 : length - 1] + j;
       copy<T>(last < 0 ? h0(j) : y(last), static_cast<T*>(f.hn) + j * stages.outputs, stages.outputs);
-      if (Cell::has_c && keep) copy<T>(last < 0 ? c0(j) : c(last), cn(j), f.units);
+      if (Cell::has_c && keep_c) copy<T>(last < 0 ? c0(j) : c(last), cn(j), f.units);
     }
   }
 };

@@ -138,6 +138,34 @@ def test_every_size_on_every_instruction_set(cell: str, pair: tuple[int, int], i
 
 
 @native
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("cell", "outputs"), [(cell, 9) for cell in KERNELS] + [(cell, 4) for cell in KERNELS if KERNELS[cell].projected]
+)
+def test_gates_computed_again_give_the_same_gradients(cell: str, outputs: int, threads: int) -> None:
+    """Whatever is kept for backward, all or little, values and gradients are the same."""
+    torch.manual_seed(0)
+    torch.set_num_threads(threads)
+    named, parts = shapes(cell, 5, 9, outputs, bias=True)
+    leaves = [torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in named.values()]
+    x = torch.randn(sum(LENGTHS), 5, dtype=torch.float64, requires_grad=True)
+    state = CELLS[cell].State(
+        *(torch.randn(len(LENGTHS), *shape, dtype=torch.float64, requires_grad=True) for shape in parts)
+    )
+    flags, weights = torch.rand(len(x)) < 0.1, Weights(**dict(zip(named, leaves, strict=True)))
+    answers = []
+    for low in (False, True):
+        rows = pack(Ragged(x, torch.tensor(LENGTHS)))
+        with force("native"):
+            result = run(Request(CELLS[cell], weights, rows, state, flags, low=low))
+        found = [result.output, *result.state]
+        total = sum((part * part.detach().cos()).sum() for part in found)
+        answers.append([*found, *torch.autograd.grad(total, [x, *state, *leaves])])
+    for little, everything in zip(answers[1], answers[0], strict=True):
+        torch.testing.assert_close(little, everything, atol=1e-11, rtol=1e-11)
+
+
+@native
 @pytest.mark.parametrize("two", [False, True])
 @pytest.mark.parametrize(("batch", "inputs", "units"), [(33, 8, 40), (3, 70, 260), (1, 9, 33)])
 @pytest.mark.parametrize("cell", KERNELS)
