@@ -17,12 +17,6 @@ template <class T> struct BackwardRow {
   Keys keys;
 };
 
-// Rows of one matrix that lie one after the other and belong to rows of the chunk that do so too.
-template <class T> struct Run {
-  const T* from;
-  int64_t stride, place, count;
-};
-
 template <class Cell> struct BackwardSpace {
   using T = typename Cell::Number;
   using W = Layout<Cell>;
@@ -68,7 +62,8 @@ template <class Cell> struct BackwardSpace {
       Run<T>* my_runs = carver.take<Run<T>>(chunk + 1);
       ForwardRow<T>* my_again = carver.take<ForwardRow<T>>(low ? chunk : 0);
       T* my_unread = carver.take<T>(low ? 2 * b.units : 0);
-      if (i == member) rows = my_rows, fresh = my_fresh, fresh_slot = my_slot, runs = my_runs, again = my_again, unread = my_unread;
+      if (i != member) continue;
+      rows = my_rows, fresh = my_fresh, fresh_slot = my_slot, runs = my_runs, again = my_again, unread = my_unread;
     }
     bytes = carver.used;
   }
@@ -144,7 +139,7 @@ template <class Cell> class BackwardPass {
 
  public:
   BackwardPass(const Backward& b, const Member& member, char* scratch)
-      : b(b), member(member), share(b.rows, b.inputs, b.units, member.id, member.count),
+      : b(b), member(member), share(b.rows, b.units, member.id, member.count),
         space(b, member.id, member.count, scratch), panels(W::panels(b.units)), wide_panels(W::wide_panels(b.units)),
         saved_panel((b.saved == nullptr ? space.chunk : b.rows.total) * W::saved_row), low(b.saved == nullptr) {}
 
@@ -152,17 +147,16 @@ template <class Cell> class BackwardPass {
     prepare();
     for (int64_t end = b.rows.steps; end > 0;) {
       const int64_t start = chunk_start(b.rows, end, space.chunk);
-      const Step first = step_at(b.rows, start), last = step_at(b.rows, end - 1);
-      chunk_first = min(first.first, last.first);
-      const int64_t count = max(first.first + first.count, last.first + last.count) - chunk_first;
-      if (low) gates_again(start, end);
+      const auto [first, count] = stretch_of(b.rows, start, end);
+      chunk_first = first;
+      if (low) gates_again(start, end, count);
       for (int64_t s = end - 1; s >= start; --s) step(s, s + 1 == end);
       member.sync();
       into_initial(start, end);
       into_input(count);
       into_weights(start, end, count);
-      if (Cell::own) into_more(start, end);
-      keep_for_next(first);
+      if constexpr (Cell::own) into_more(start, end);
+      keep_for_next(step_at(b.rows, start));
       member.sync();
       end = start;
     }
@@ -185,7 +179,7 @@ template <class Cell> class BackwardPass {
     }
     if (id == 0) {
       pack_bias<Cell>(w, b.units, space.bias, space.more);
-      std::memset(space.dmore, 0, static_cast<size_t>(panels * W::panel_units * Cell::A) * sizeof(T));
+      clear(space.dmore, panels * W::panel_units * Cell::A);
     }
     if (b.dx != nullptr) {
       const int64_t count = W::wide_panels(b.inputs);
@@ -194,24 +188,24 @@ template <class Cell> class BackwardPass {
     }
     const int64_t x_size = (b.inputs + 1) * W::C * W::L, h_size = (b.units + 1) * W::C * W::L;
     for (int64_t p = share.even(panels, id); p < share.even(panels, id + 1); ++p) {
-      std::memset(space.dih + p * x_size, 0, static_cast<size_t>(x_size) * sizeof(T));
-      std::memset(space.dhh + p * h_size, 0, static_cast<size_t>(h_size) * sizeof(T));
-      std::memset(gradient(nothing()) + p * space.panel, 0, sizeof(T) * W::grad_row);
+      clear(space.dih + p * x_size, x_size);
+      clear(space.dhh + p * h_size, h_size);
+      clear(gradient(nothing()) + p * space.panel, W::grad_row);
     }
     // Unit vectors beyond the last wide panel are never computed, but the products read them.
     if (wide_panels * wide < panels * Cell::units && share.even(panels, id + 1) == panels)
-      std::memset(gradient(0) + (panels - 1) * space.panel, 0, static_cast<size_t>(space.panel) * sizeof(T));
+      clear(gradient(0) + (panels - 1) * space.panel, space.panel);
     const int64_t alive = b.rows.steps > 0 ? b.rows.sizes[0] : 0;
     for (int64_t j = id; j < b.rows.slots; j += share.count) {
-      std::memset(carry(j), 0, static_cast<size_t>(space.carry_row) * sizeof(T));
-      if (b.noise.on) std::memset(carry_h(j), 0, static_cast<size_t>(space.carry_row) * sizeof(T));
+      T *dh0 = static_cast<T*>(b.dh0) + j * b.units, *dc0 = static_cast<T*>(b.dc0) + j * b.units;
+      clear(carry(j), space.carry_row);
+      if (b.noise.on) clear(carry_h(j), space.carry_row);
       if (Cell::has_c && b.dcn != nullptr) copy(static_cast<const T*>(b.dcn) + j * b.units, carry(j), b.units);
-      std::memset(static_cast<T*>(b.dh0) + j * b.units, 0, static_cast<size_t>(b.units) * sizeof(T));
-      if (Cell::has_c) std::memset(static_cast<T*>(b.dc0) + j * b.units, 0, static_cast<size_t>(b.units) * sizeof(T));
+      clear(dh0, b.units);
+      if (Cell::has_c) clear(dc0, b.units);
       if (j < alive) continue;  // a sequence without a step ends in the state it begins with
-      if (b.dhn != nullptr)
-        copy(static_cast<const T*>(b.dhn) + j * b.units, static_cast<T*>(b.dh0) + j * b.units, b.units);
-      if (Cell::has_c) copy(carry(j), static_cast<T*>(b.dc0) + j * b.units, b.units);
+      if (b.dhn != nullptr) copy(static_cast<const T*>(b.dhn) + j * b.units, dh0, b.units);
+      if (Cell::has_c) copy(carry(j), dc0, b.units);
     }
     member.sync();
   }
@@ -219,7 +213,7 @@ template <class Cell> class BackwardPass {
   void step(int64_t s, bool last_of_chunk) {
     const Step step = step_at(b.rows, s);
     const bool final = s + 1 == b.rows.steps;
-    const Step next = final ? Step{0, 0, 0, 0} : step_at(b.rows, s + 1);
+    const Step next = final ? Step{} : step_at(b.rows, s + 1);
     int64_t count = 0, following = 0;  // `following`: rows up to the last one that has a next step
     for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step(), ++count) {
       const int64_t row = step.first + j;
@@ -235,7 +229,7 @@ template <class Cell> class BackwardPass {
       to.gradient = gradient(row - chunk_first);
       if (b.noise.on) {
         to.carry_h = carry_h(j);
-        to.keys = keys_of(b.noise, b.rows.reverse ? b.rows.steps - 1 - s : s, j);
+        to.keys = keys_of(b.noise, step.time, j);
       }
       if (follows) following = count + 1;
     }
@@ -282,7 +276,7 @@ template <class Cell> class BackwardPass {
   // One row, one unit vector: from dL/dh, as far as it comes from the next step, to the gradients of the gates.
   template <bool noisy> void differentiate(const BackwardRow<T>& row, vec<T> dh, int64_t vector) {
     const int64_t unit = vector * W::L, p = vector / Cell::units, place = vector % Cell::units;
-    const int count = static_cast<int>(max(0, min(W::L, b.units - unit)));
+    const int count = in_vector<T>(b.units - unit);
     vec<T> saved[Cell::S], d[Cell::D];
     Before<T> before{};
     if (row.dy != nullptr) dh += load(row.dy + unit, count);
@@ -317,32 +311,20 @@ template <class Cell> class BackwardPass {
     if (Cell::has_c && b.noise.on) hand_over(carry_h(slot), static_cast<T*>(b.dh0) + slot * b.units, from, to);
   }
 
-  static void hand_over(T* carried, T* target, int64_t from, int64_t to) {
-    for (int64_t u = from; u < to; ++u) {
-      target[u] += carried[u];
-      carried[u] = T(0);
-    }
-  }
-
   // The gates of a chunk from its inputs and states, as forward had them.
-  void gates_again(int64_t start, int64_t end) {
+  void gates_again(int64_t start, int64_t end, int64_t total) {
     int64_t count = 0, seen = 0;
-    const Step first = step_at(b.rows, start), last = step_at(b.rows, end - 1);
-    const int64_t total = max(first.first + first.count, last.first + last.count) - chunk_first;
     const int64_t from = share.even(total, share.id), to = share.even(total, share.id + 1);
-    for (int64_t s = start; s < end; ++s) {
-      const Step step = step_at(b.rows, s);
-      for (int64_t j = 0; j < step.count; ++j, ++seen) {
-        if (seen < from || seen >= to) continue;
-        const bool fresh = begins(b.rows, step, j);
-        ForwardRow<T>& row = space.again[count++];
-        row.h = fresh ? h0(j) : y(step.before + j);
-        if constexpr (Cell::has_c) row.c = fresh ? c0(j) : c(step.before + j);
-        row.pre = const_cast<T*>(saved(step.first + j));
-        row.y = space.unread, row.c_after = space.unread + b.units;
-        if (b.noise.on) row.keys = keys_of(b.noise, b.rows.reverse ? b.rows.steps - 1 - s : s, j);
-      }
-    }
+    for_rows(b.rows, start, end, [&](const Step& step, int64_t j) {
+      if (seen++ < from || seen > to) return;
+      const bool fresh = begins(b.rows, step, j);
+      ForwardRow<T>& row = space.again[count++];
+      row.h = fresh ? h0(j) : y(step.before + j);
+      if constexpr (Cell::has_c) row.c = fresh ? c0(j) : c(step.before + j);
+      row.pre = const_cast<T*>(saved(step.first + j));
+      row.y = space.unread, row.c_after = space.unread + b.units;
+      if (b.noise.on) row.keys = keys_of(b.noise, step.time, j);
+    });
     for (int64_t p = 0; p < panels; ++p) {
       in_tiles<W::R>(count, [&](int64_t at, int n) {
         const T* x[W::R];
@@ -365,13 +347,7 @@ template <class Cell> class BackwardPass {
   // dh0 of every row of the chunk that began with the initial state.
   void into_initial(int64_t start, int64_t end) {
     if (!Cell::dense) return;
-    int64_t count = 0;
-    for (int64_t s = start; s < end; ++s) {
-      const Step step = step_at(b.rows, s);
-      const int64_t from = b.rows.reset == nullptr ? step.before_count : 0;
-      for (int64_t j = from; j < step.count; ++j)
-        if (begins(b.rows, step, j)) space.fresh[count] = step.first + j - chunk_first, space.fresh_slot[count++] = j;
-    }
+    const int64_t count = list_fresh(b.rows, start, end, chunk_first, space.fresh, space.fresh_slot);
     for (int64_t q = share.even(wide_panels, share.id); q < share.even(wide_panels, share.id + 1); ++q)
       in_tiles<wide_rows>(count, [&](int64_t at, int n) {
         vec<T> sums[wide_rows * wide];
@@ -381,7 +357,7 @@ template <class Cell> class BackwardPass {
         for (int r = 0; r < n; ++r)
           for (int v = 0; v < wide; ++v) {
             const int64_t unit = q * width + v * W::L;
-            const int some = static_cast<int>(max(0, min(W::L, b.units - unit)));
+            const int some = in_vector<T>(b.units - unit);
             T* to = static_cast<T*>(b.dh0) + space.fresh_slot[at + r] * b.units + unit;
             store(to, load(to, some) + sums[r * wide + v], some);
           }
@@ -402,14 +378,14 @@ template <class Cell> class BackwardPass {
         for (int r = 0; r < n; ++r)
           for (int v = 0; v < wide; ++v) {
             const int64_t column = q * width + v * W::L;
-            const int some = static_cast<int>(max(0, min(W::L, b.inputs - column)));
+            const int some = in_vector<T>(b.inputs - column);
             store(static_cast<T*>(b.dx) + (chunk_first + from + at + r) * b.inputs + column, sums[r * wide + v], some);
           }
       });
   }
 
   void into_weights(int64_t start, int64_t end, int64_t count) {
-    const int64_t runs = list_runs(start, end);
+    const int64_t runs = list_runs(b.rows, start, end, chunk_first, h0(0), b.units, y(0), b.y_stride, space.runs);
     const Run<T> x{static_cast<const T*>(b.x) + chunk_first * b.inputs, b.inputs, 0, count};
     // All tiles of all panels in a row, each member an even part of them.
     const int64_t x_tiles = blocks(b.inputs, W::R), h_tiles = Cell::dense ? blocks(b.units, W::R) : 0,
@@ -422,27 +398,6 @@ template <class Cell> class BackwardPass {
                 {max(from - x_tiles, 0), max(to - x_tiles, 0)});
       at += to - from;
     }
-  }
-
-  // The states before the chunk's steps, as few runs as there are.
-  int64_t list_runs(int64_t start, int64_t end) {
-    int64_t runs = 0;
-    for (int64_t s = start; s < end; ++s) {
-      const Step step = step_at(b.rows, s);
-      for (int64_t j = 0; j < step.count; ++j) {
-        const bool fresh = begins(b.rows, step, j);
-        const T* from = fresh ? h0(j) : y(step.before + j);
-        const int64_t place = step.first + j - chunk_first, stride = fresh ? b.units : b.y_stride;
-        Run<T>& last = space.runs[runs - 1];
-        if (runs > 0 && last.stride == stride && last.place + last.count == place &&
-            last.from + last.count * stride == from) {
-          ++last.count;
-        } else {
-          space.runs[runs++] = {from, stride, place, 1};
-        }
-      }
-    }
-    return runs;
   }
 
   struct Tiles {
@@ -478,41 +433,32 @@ template <class Cell> class BackwardPass {
     const int64_t vectors = panels * Cell::units;
     for (int64_t v = share.even(vectors, share.id); v < share.even(vectors, share.id + 1); ++v) {
       const int64_t unit = v * W::L;
-      const int count = static_cast<int>(max(0, min(W::L, b.units - unit)));
-      vec<T> sum[max(1, Cell::A)];
+      const int count = in_vector<T>(b.units - unit);
+      vec<T> sum[Cell::A];
       T* target = space.dmore + v * Cell::A * W::L;
       for (int a = 0; a < Cell::A; ++a) sum[a] = load(target + a * W::L);
-      for (int64_t s = start; s < end; ++s) {
-        const Step step = step_at(b.rows, s);
-        for (int64_t j = 0; j < step.count; ++j) {
-          const bool fresh = begins(b.rows, step, j);
-          const int64_t row = step.first + j;
-          vec<T> h_before{}, c_before{}, c_after{};
-          if constexpr (Cell::sees_h) h_before = load((fresh ? h0(j) : y(step.before + j)) + unit, count);
-          if constexpr (Cell::has_c) {
-            c_before = load((fresh ? c0(j) : c(step.before + j)) + unit, count);
-            c_after = cell_state(row, v, c_before, s, j);
-          }
-          if constexpr (Cell::own)
-            Cell::add(sum, gradient(row - chunk_first) + v / Cell::units * space.panel + v % Cell::units * Cell::D * W::L,
-                      h_before, c_before, c_after);
+      for_rows(b.rows, start, end, [&](const Step& step, int64_t j) {
+        const bool fresh = begins(b.rows, step, j);
+        const int64_t row = step.first + j;
+        vec<T> h_before{}, c_before{}, c_after{};
+        if constexpr (Cell::sees_h) h_before = load((fresh ? h0(j) : y(step.before + j)) + unit, count);
+        if constexpr (Cell::has_c) {
+          c_before = load((fresh ? c0(j) : c(step.before + j)) + unit, count);
+          c_after = cell_state(row, v, c_before, step.time, j);
         }
-      }
+        Cell::add(sum, gradient(row - chunk_first) + v / Cell::units * space.panel + v % Cell::units * Cell::D * W::L,
+                  h_before, c_before, c_after);
+      });
       for (int a = 0; a < Cell::A; ++a) store(target + a * W::L, sum[a]);
     }
   }
 
   // The cell state that a step of `row` computed (zoneout may then have held back another): f c + i g.
-  vec<T> cell_state(int64_t row, int64_t v, vec<T> c_before, int64_t s, int64_t slot) const {
-    const T* from = saved(row) + v / Cell::units * saved_panel + v % Cell::units * Cell::S * W::L;
-    if constexpr (Cell::S < 4) {
-      return c_before;
-    } else {
-      vec<T> g = load(from + 2 * W::L);
-      if (b.noise.on)
-        g *= kept<T>(b.noise, keys_of(b.noise, b.rows.reverse ? b.rows.steps - 1 - s : s, slot), v * W::L);
-      return load(from + W::L) * c_before + load(from) * g;
-    }
+  vec<T> cell_state(int64_t row, int64_t v, vec<T> c_before, int64_t time, int64_t slot) const {
+    const T* from = saved(row) + v * saved_panel;
+    vec<T> g = load(from + 2 * W::L);
+    if (b.noise.on) g *= kept<T>(b.noise, keys_of(b.noise, time, slot), v * W::L);
+    return load(from + W::L) * c_before + load(from) * g;
   }
 
   // The gate gradients of the chunk's first step, for the chunk that comes next.
@@ -526,17 +472,19 @@ template <class Cell> class BackwardPass {
     const int64_t from = share.even(panels, share.id), to = share.even(panels, share.id + 1);
     const int64_t x_stride = b.inputs + 1, h_stride = b.units + 1;
     unpack_forward<Cell>(space.dih, b.units, b.inputs, x_stride, Cell::input_gates, static_cast<T*>(b.dih), from, to);
-    if (Cell::dense) unpack_forward<Cell>(space.dhh, b.units, b.units, h_stride, Cell::hidden_gates, static_cast<T*>(b.dhh), from, to);
+    if (Cell::dense)
+      unpack_forward<Cell>(space.dhh, b.units, b.units, h_stride, Cell::hidden_gates, static_cast<T*>(b.dhh), from, to);
     for (int a = 0; Cell::own && a < Cell::A; ++a)
       for (int64_t v = share.even(panels * Cell::units, share.id); v < share.even(panels * Cell::units, share.id + 1);
            ++v)
         store(static_cast<T*>(b.dmore[a]) + v * W::L, load(space.dmore + (v * Cell::A + a) * W::L),
-              static_cast<int>(max(0, min(W::L, b.units - v * W::L))));
+              in_vector<T>(b.units - v * W::L));
     if (b.dbias_ih == nullptr) return;
     const T* x_sum = space.dih + b.inputs * W::C * W::L;
     const T* h_sum = space.dhh + b.units * W::C * W::L;
     unpack_forward<Cell>(x_sum, b.units, 1, x_stride, Cell::input_gates, static_cast<T*>(b.dbias_ih), from, to);
-    if (Cell::dense) unpack_forward<Cell>(h_sum, b.units, 1, h_stride, Cell::hidden_gates, static_cast<T*>(b.dbias_hh), from, to);
+    if (Cell::dense)
+      unpack_forward<Cell>(h_sum, b.units, 1, h_stride, Cell::hidden_gates, static_cast<T*>(b.dbias_hh), from, to);
   }
 };
 

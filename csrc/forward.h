@@ -26,7 +26,6 @@ template <class Cell> struct ForwardSpace {
   T* pre;
   int64_t* list;
   ForwardRow<T>* rows;
-  T* zeros;
   int64_t bytes;
 
   ForwardSpace(const Forward& f, int member, int members, char* scratch) {
@@ -38,7 +37,6 @@ template <class Cell> struct ForwardSpace {
     h_panels = carver.take<T>(Cell::dense ? panels * f.units * W::C * W::L : 0);
     bias = carver.take<T>(wide * Cell::G);
     more = carver.take<T>(wide * max(1, Cell::A));
-    zeros = carver.take<T>(f.units);
     for (int i = 0; i < members; ++i) {
       T* my_pre = carver.take<T>(f.saved != nullptr ? 0 : panels * pre_panel);
       int64_t* my_list = carver.take<int64_t>(chunk);
@@ -90,7 +88,7 @@ inline __attribute__((always_inline)) void finish(const ForwardRow<T>& row, cons
                                                   int v, const Noise& noise) {
   constexpr int L = lanes<T>;
   const int64_t at = panel.unit + v * L;
-  const int count = static_cast<int>(max(0, min(L, panel.units - at)));
+  const int count = in_vector<T>(panel.units - at);
   T* pre = row.pre + panel.offset + v * Cell::S * L;
   Before<T> before{};
   vec<T> after{}, c_after{}, saved[Cell::S];
@@ -190,7 +188,7 @@ template <class Cell> class ForwardPass {
 
  public:
   ForwardPass(const Forward& f, const Member& member, char* scratch)
-      : f(f), member(member), share(f.rows, f.inputs, f.units, member.id, member.count),
+      : f(f), member(member), share(f.rows, f.units, member.id, member.count),
         space(f, member.id, member.count, scratch), keep(f.saved != nullptr),
         keep_c(f.c != nullptr), panels(W::panels(f.units)),
         first_panel(share.panel(panels, share.id)), last_panel(share.panel(panels, share.id + 1)) {}
@@ -259,7 +257,7 @@ template <class Cell> class ForwardPass {
         to.c = fresh ? c0(j) : keep_c ? c(step.before + j) : cn(j);
         to.c_after = keep_c ? c(row) : cn(j);
       }
-      if (f.noise.on) to.keys = keys_of(f.noise, f.rows.reverse ? f.rows.steps - 1 - s : s, j);
+      if (f.noise.on) to.keys = keys_of(f.noise, step.time, j);
     }
     for (int64_t p = first_panel; p < last_panel; ++p)
       step_panel<Cell>(space.rows, count,
@@ -272,14 +270,11 @@ template <class Cell> class ForwardPass {
 
   // The state after each sequence's last step; of a sequence without a step, the initial one.
   void finish() {
-    const bool c_rows = Cell::has_c && keep_c;
-    for (int64_t j = f.rows.slots - 1, length = 0; j >= 0; --j) {
-      while (length < f.rows.steps && f.rows.sizes[length] > j) ++length;
-      if (j % share.count != share.id) continue;
-      const int64_t last = length == 0 ? -1 : f.rows.starts[f.rows.reverse ? 0 : length - 1] + j;
-      copy<T>(last < 0 ? h0(j) : y(last), hn(j), f.units);
-      if (c_rows) copy<T>(last < 0 ? c0(j) : c(last), cn(j), f.units);
-    }
+    for_last_rows(f.rows, [&](int64_t j, int64_t row) {
+      if (j % share.count != share.id) return;
+      copy<T>(row < 0 ? h0(j) : y(row), hn(j), f.units);
+      if (Cell::has_c && keep_c) copy<T>(row < 0 ? c0(j) : c(row), cn(j), f.units);
+    });
   }
 };
 

@@ -10,7 +10,8 @@ namespace ostinato {
 
 extern const Isa isa_baseline;
 #if defined(__x86_64__)
-extern const Isa isa_avx2, isa_avx512, isa_avx512_bf16;
+extern const Isa isa_avx2, isa_avx512;
+extern const StreamTable streams_avx512_bf16;
 #endif
 
 namespace {
@@ -18,12 +19,21 @@ namespace {
 struct Available {
   const Isa* list[4] = {};
   size_t count = 0;
+#if defined(__x86_64__)
+  Isa avx512_bf16 = isa_avx512;
+#endif
+  Available(const Available&) = delete;
+  Available& operator=(const Available&) = delete;
   Available() {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl")) {
-      if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni")) list[count++] = &isa_avx512_bf16;
+      if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni")) {
+        avx512_bf16.name = "avx512_bf16";
+        avx512_bf16.streams = streams_avx512_bf16;
+        list[count++] = &avx512_bf16;
+      }
       list[count++] = &isa_avx512;
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) list[count++] = &isa_avx2;

@@ -7,10 +7,14 @@
 
 namespace ostinato {
 
+struct StreamTable {
+  StreamKernel kernels[static_cast<int>(Cell::count)][static_cast<int>(Stored::count)];
+};
+
 struct Isa {
   const char* name;
   Kernel kernels[static_cast<int>(Cell::count)][static_cast<int>(Number::count)];
-  StreamKernel streams[static_cast<int>(Cell::count)][static_cast<int>(Stored::count)];
+  StreamTable streams;
   ScanKernel scans[static_cast<int>(ScanCell::count)][static_cast<int>(Number::count)];
 };
 

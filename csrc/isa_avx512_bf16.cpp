@@ -1,7 +1,8 @@
+// What AVX-512 with BF16 and VNNI does better: streams whose weights are bfloat16 or int8.
 #define OSTINATO_ISA avx512_bf16
-#include "table.h"
+#include "stream_table.h"
 
 namespace ostinato {
-extern const Isa isa_avx512_bf16;
-const Isa isa_avx512_bf16 = avx512_bf16::make("avx512_bf16");
+extern const StreamTable streams_avx512_bf16;
+const StreamTable streams_avx512_bf16 = avx512_bf16::stream_table;
 }  // namespace ostinato

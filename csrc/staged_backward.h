@@ -25,9 +25,9 @@ template <class Cell> class StagedBackwardPass : StagedRecurrence<Cell> {
     prepare();
     for (int64_t end = b.rows.steps; end > 0;) {
       const int64_t start = chunk_start(b.rows, end, space.chunk);
-      const Step first = step_at(b.rows, start), last = step_at(b.rows, end - 1);
-      chunk_first = min(first.first, last.first);
-      const int64_t count = max(first.first + first.count, last.first + last.count) - chunk_first;
+      const auto [origin, count] = stretch_of(b.rows, start, end);
+      const Step first = step_at(b.rows, start);
+      chunk_first = origin;
       if (low) this->compute_again(start, end, count);
       for (int64_t s = end - 1; s >= start; --s) this->step(s, s + 1 == end);
       member.sync();
@@ -47,8 +47,6 @@ template <class Cell> class StagedBackwardPass : StagedRecurrence<Cell> {
   }
 
  private:
-  static void clear(T* from, int64_t count) { std::memset(from, 0, static_cast<size_t>(count) * sizeof(T)); }
-
   void prepare() {
     const Weights& w = b.weights;
     stages.pack(w, share, low);
@@ -90,12 +88,7 @@ template <class Cell> class StagedBackwardPass : StagedRecurrence<Cell> {
 
   // dh0 of every row of the chunk that began with the initial state.
   void into_initial(int64_t start, int64_t end) {
-    int64_t count = 0;
-    for (int64_t s = start; s < end; ++s) {
-      const Step step = step_at(b.rows, s);
-      for (int64_t j = b.rows.reset == nullptr ? step.before_count : 0; j < step.count; ++j)
-        if (begins(b.rows, step, j)) space.fresh[count] = step.first + j - chunk_first, space.fresh_slot[count++] = j;
-    }
+    const int64_t count = list_fresh(b.rows, start, end, chunk_first, space.fresh, space.fresh_slot);
     const int64_t panels = Hidden::wide_panels(outputs);
     for (int64_t q = mine(panels, 0); q < mine(panels, 1); ++q)
       in_tiles<wide_rows>(count, [&](int64_t at, int n) {
@@ -136,24 +129,22 @@ template <class Cell> class StagedBackwardPass : StagedRecurrence<Cell> {
       T* target = space.dparameters + v * Cell::A * L;
       vec<T> sum[Cell::A];
       for (int a = 0; a < Cell::A; ++a) sum[a] = load(target + a * L);
-      for (int64_t s = start; s < end; ++s) {
-        const Step step = step_at(b.rows, s);
-        for (int64_t j = 0; j < step.count; ++j) {
-          Place<T> at = this->place_of(step.first + j, v);
-          if constexpr (Cell::own)
-            at.before.c = load((begins(b.rows, step, j) ? c0(j) : c(step.before + j)) + v * L, count_at(v, b.units));
-          T* d = this->at_row(step.first + j, v);
-          Cell::add(sum, d, at);
-          if constexpr (Cell::groups > 0)
-            this->through_x(at, space.x_slopes + (step.first + j - chunk_first) * Cell::groups * 2, d);
-        }
-      }
+      for_rows(b.rows, start, end, [&](const Step& step, int64_t j) {
+        Place<T> at = this->place_of(step.first + j, v);
+        if constexpr (Cell::own)
+          at.before.c = load((begins(b.rows, step, j) ? c0(j) : c(step.before + j)) + v * L, count_at(v, b.units));
+        T* d = this->at_row(step.first + j, v);
+        Cell::add(sum, d, at);
+        if constexpr (Cell::groups > 0)
+          this->through_x(at, space.x_slopes + (step.first + j - chunk_first) * Cell::groups * 2, d);
+      });
       for (int a = 0; a < Cell::A; ++a) store(target + a * L, sum[a]);
     }
   }
 
   void into_weights(int64_t start, int64_t end, int64_t count) {
-    const int64_t run_count = list_runs(start, end);
+    const int64_t run_count =
+        list_runs(b.rows, start, end, chunk_first, h0(0), outputs, y(0), b.y_stride, space.runs);
     const Run<T> x{static_cast<const T*>(b.x) + chunk_first * b.inputs, b.inputs, 0, count},
         lines{space.lines, space.line_row, 0, count};
     int x_place[Cell::Input::G], h_place[Cell::Hidden::G];
@@ -179,27 +170,6 @@ template <class Cell> class StagedBackwardPass : StagedRecurrence<Cell> {
                                                 gradient(0) + p * panel, D * L, place);
       });
     }
-  }
-
-  // The states before the chunk's steps, as few runs as there are.
-  int64_t list_runs(int64_t start, int64_t end) {
-    int64_t runs = 0;
-    for (int64_t s = start; s < end; ++s) {
-      const Step step = step_at(b.rows, s);
-      for (int64_t j = 0; j < step.count; ++j) {
-        const bool fresh = begins(b.rows, step, j);
-        const T* from = fresh ? h0(j) : y(step.before + j);
-        const int64_t place = step.first + j - chunk_first, stride = fresh ? outputs : b.y_stride;
-        Run<T>* last = runs > 0 ? space.runs + runs - 1 : nullptr;
-        if (last != nullptr && last->stride == stride && last->place + last->count == place &&
-            last->from + last->count * stride == from) {
-          ++last->count;
-        } else {
-          space.runs[runs++] = {from, stride, place, 1};
-        }
-      }
-    }
-    return runs;
   }
 
   void finish() {

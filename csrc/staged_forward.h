@@ -86,7 +86,7 @@ template <class Cell> struct Stages {
   }
 
   void pack_parameters(const Weights& w, int64_t v) const {
-    const int count = static_cast<int>(min(L, units - v * L));
+    const int count = count_at(v, units);
     for (int a = 0; a < Cell::A; ++a) {
       const Pair<const T> from = Cell::template parameter<const T>(w.bias_ih, w.bias_hh, w.more, a, units);
       vec<T> sum{};
@@ -136,7 +136,7 @@ template <class Cell> struct Stages {
     });
   }
 
-  int count_at(int64_t v, int64_t size) const { return static_cast<int>(max(0, min(L, size - v * L))); }
+  int count_at(int64_t v, int64_t size) const { return in_vector<T>(size - v * L); }
 
   Place<T> place(const StagedRow<T>& row, int64_t v) const {
     Place<T> at{row.record + v * record_vector, row.norm, parameters + v * Cell::A * L, {}};
@@ -270,7 +270,7 @@ template <class Cell> struct StagedForwardSpace {
 
   using Sharing = Share<typename Cell::Hidden>;
   static Sharing share(const Forward& f, int member, int members) {
-    return {f.rows, f.inputs, f.units, member, members, staged_bytes};
+    return {f.rows, f.units, member, members, staged_bytes};
   }
 
   StagedForwardSpace(const Forward& f, Stages<Cell>& stages, int member, int members, char* scratch) {
@@ -343,7 +343,7 @@ template <class Cell> class StagedForwardPass {
     member.sync();
     for (int64_t s = 0; s < f.rows.steps;) {
       const int64_t end = chunk_end(f.rows, s, space.chunk);
-      chunk_first = min(step_at(f.rows, s).first, step_at(f.rows, end - 1).first);
+      chunk_first = stretch_of(f.rows, s, end).first;
       project(s, end);
       for (; s < end; ++s) {
         const int64_t count = list_step(s);
@@ -412,20 +412,18 @@ template <class Cell> class StagedForwardPass {
         to.norm = space.my_norms + j * N;
         copy(space.norms + (row - chunk_first) * N, to.norm, 2 * Cell::groups);
       }
-      if (f.noise.on) to.keys = keys_of(f.noise, f.rows.reverse ? f.rows.steps - 1 - s : s, j);
+      if (f.noise.on) to.keys = keys_of(f.noise, step.time, j);
     }
     return count;
   }
 
   // The state after each sequence's last step; of a sequence without a step, the initial one.
   void finish() {
-    for (int64_t j = f.rows.slots - 1, length = 0; j >= 0; --j) {
-      while (length < f.rows.steps && f.rows.sizes[length] > j) ++length;
-      if (j % share.count != share.id) continue;
-      const int64_t last = length == 0 ? -1 : f.rows.starts[f.rows.reverse ? 0 : length - 1] + j;
-      copy<T>(last < 0 ? h0(j) : y(last), static_cast<T*>(f.hn) + j * stages.outputs, stages.outputs);
-      if (Cell::has_c && keep_c) copy<T>(last < 0 ? c0(j) : c(last), cn(j), f.units);
-    }
+    for_last_rows(f.rows, [&](int64_t j, int64_t row) {
+      if (j % share.count != share.id) return;
+      copy<T>(row < 0 ? h0(j) : y(row), static_cast<T*>(f.hn) + j * stages.outputs, stages.outputs);
+      if (Cell::has_c && keep_c) copy<T>(row < 0 ? c0(j) : c(row), cn(j), f.units);
+    });
   }
 };
 

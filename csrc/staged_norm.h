@@ -22,11 +22,7 @@ template <class T> inline vec<T> totals(vec<T> (&rows)[lanes<T>]) {
 #pragma GCC unroll 4
   for (int s = L / 2; s > 0; s /= 2) {
     typename Vec<T>::bits first{}, second{};
-#pragma GCC unroll 16
-    for (int l = 0; l < L; ++l) {
-      first[l] = (l & s) == 0 ? l : L + l - s;
-      second[l] = (l & s) == 0 ? l + s : L + l;
-    }
+    halves<T>(s, first, second);
 #pragma GCC unroll 8
     for (int i = 0; i < s; ++i)
       rows[i] = __builtin_shuffle(rows[i], rows[i + s], first) + __builtin_shuffle(rows[i], rows[i + s], second);

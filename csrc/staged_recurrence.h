@@ -52,11 +52,11 @@ template <class Cell> class StagedRecurrence {
   void meet() const {
     if (share.by_units()) member.sync();
   }
-  int count_at(int64_t v, int64_t size) const { return static_cast<int>(max(0, min(L, size - v * L))); }
+  int count_at(int64_t v, int64_t size) const { return in_vector<T>(size - v * L); }
 
   StagedRecurrence(const Backward& b, const Member& member, char* scratch)
       : b(b), member(member), stages(b.inputs, b.units, b.weights, b.outputs, b.noise),
-        share(b.rows, b.inputs, b.units, member.id, member.count, staged_bytes),
+        share(b.rows, b.units, member.id, member.count, staged_bytes),
         space(b, stages, member.id, member.count, scratch), low(b.saved == nullptr), outputs(stages.outputs),
         vectors(stages.vectors), parameters(stages.parameters) {
     stages.keep = true, stages.record_vector = space.record_vector;
@@ -66,23 +66,20 @@ template <class Cell> class StagedRecurrence {
   void compute_again(int64_t start, int64_t end, int64_t total) {
     const int64_t from = mine(total, 0), to = mine(total, 1);
     int64_t count = 0, seen = 0;
-    for (int64_t s = start; s < end; ++s) {
-      const Step step = step_at(b.rows, s);
-      for (int64_t j = 0; j < step.count; ++j, ++seen) {
-        if (seen < from || seen >= to) continue;
-        const bool fresh = begins(b.rows, step, j);
-        StagedRow<T>& row = space.again[count];
-        row.h = fresh ? h0(j) : y(step.before + j);
-        if constexpr (Cell::has_c) row.c = fresh ? c0(j) : c(step.before + j);
-        row.record = record(step.first + j), row.norm = norm(step.first + j);
-        row.y = space.unread, row.c_after = space.unread + outputs;
-        row.line = space.again_lines + count * stages.line();
-        row.cell = space.again_cells + count * stages.line();
-        row.moments = space.again_moments + count * lane_size<Cell>(vectors);
-        if (b.noise.on) row.keys = keys_of(b.noise, b.rows.reverse ? b.rows.steps - 1 - s : s, j);
-        if (++count == Space::block) run_again(count), count = 0;
-      }
-    }
+    for_rows(b.rows, start, end, [&](const Step& step, int64_t j) {
+      if (seen++ < from || seen > to) return;
+      const bool fresh = begins(b.rows, step, j);
+      StagedRow<T>& row = space.again[count];
+      row.h = fresh ? h0(j) : y(step.before + j);
+      if constexpr (Cell::has_c) row.c = fresh ? c0(j) : c(step.before + j);
+      row.record = record(step.first + j), row.norm = norm(step.first + j);
+      row.y = space.unread, row.c_after = space.unread + outputs;
+      row.line = space.again_lines + count * stages.line();
+      row.cell = space.again_cells + count * stages.line();
+      row.moments = space.again_moments + count * lane_size<Cell>(vectors);
+      if (b.noise.on) row.keys = keys_of(b.noise, step.time, j);
+      if (++count == Space::block) run_again(count), count = 0;
+    });
     run_again(count);
     member.sync();
   }
@@ -110,7 +107,7 @@ template <class Cell> class StagedRecurrence {
   }
 
   int64_t list_step(const Step& step, int64_t s, bool last_of_chunk, int64_t& following) {
-    const Step next = s + 1 == b.rows.steps ? Step{0, 0, 0, 0} : step_at(b.rows, s + 1);
+    const Step next = s + 1 == b.rows.steps ? Step{} : step_at(b.rows, s + 1);
     int64_t count = 0;
     following = 0;  // rows up to the last one that has a next step
     for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step(), ++count) {
@@ -133,7 +130,7 @@ template <class Cell> class StagedRecurrence {
       to.x_slopes = space.x_slopes + (row - chunk_first) * Cell::groups * 2;
       if (b.noise.on) {
         to.carry_h = carry_h(j);
-        to.keys = keys_of(b.noise, b.rows.reverse ? b.rows.steps - 1 - s : s, j);
+        to.keys = keys_of(b.noise, step.time, j);
       }
       if (follows) following = count + 1;
     }
@@ -155,10 +152,6 @@ template <class Cell> class StagedRecurrence {
       if (Cell::has_c && b.noise.on) hand_over(carry_h(j), static_cast<T*>(b.dh0) + j * outputs, h_from, h_to);
     }
     meet();
-  }
-
-  static void hand_over(T* carried, T* target, int64_t from, int64_t to) {
-    for (int64_t u = from; u < to; ++u) target[u] += carried[u], carried[u] = T(0);
   }
 
   // function(rows, their number, wide panel) for the tiles of this member's panels of `columns` columns.

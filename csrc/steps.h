@@ -6,21 +6,87 @@
 
 namespace ostinato::OSTINATO_ISA {
 
-// One step in the order of processing, and the step before it in that order (none at the first).
+// One step in the order of processing, and the step before it in that order (none at the first). `time` counts from the
+// beginning of the sequence.
 struct Step {
-  int64_t first, count, before, before_count;
+  int64_t time, first, count, before, before_count;
 };
 
 inline Step step_at(const Rows& rows, int64_t s) {
   const int64_t t = rows.reverse ? rows.steps - 1 - s : s;
   const int64_t b = rows.reverse ? t + 1 : t - 1;
-  if (s == 0) return {rows.starts[t], rows.sizes[t], 0, 0};
-  return {rows.starts[t], rows.sizes[t], rows.starts[b], rows.sizes[b]};
+  if (s == 0) return {t, rows.starts[t], rows.sizes[t], 0, 0};
+  return {t, rows.starts[t], rows.sizes[t], rows.starts[b], rows.sizes[b]};
 }
 
 // Whether the row of slot j starts from the initial state.
 inline bool begins(const Rows& rows, const Step& step, int64_t j) {
   return j >= step.before_count || (rows.reset != nullptr && rows.reset[step.first + j] != 0);
+}
+
+// function(step, slot) for every row of some steps, in the order of processing.
+template <class F> inline void for_rows(const Rows& rows, int64_t start, int64_t end, F&& function) {
+  for (int64_t s = start; s < end; ++s) {
+    const Step step = step_at(rows, s);
+    for (int64_t j = 0; j < step.count; ++j) function(step, j);
+  }
+}
+
+// Where the rows of some steps lie: they are neighbours.
+struct Stretch {
+  int64_t first, count;
+};
+inline Stretch stretch_of(const Rows& rows, int64_t start, int64_t end) {
+  const Step a = step_at(rows, start), b = step_at(rows, end - 1);
+  const int64_t first = min(a.first, b.first);
+  return {first, max(a.first + a.count, b.first + b.count) - first};
+}
+
+// function(slot, row) with the row of each sequence's last step, -1 for one without a step.
+template <class F> inline void for_last_rows(const Rows& rows, F&& function) {
+  for (int64_t j = rows.slots - 1, length = 0; j >= 0; --j) {
+    while (length < rows.steps && rows.sizes[length] > j) ++length;
+    function(j, length == 0 ? -1 : rows.starts[rows.reverse ? 0 : length - 1] + j);
+  }
+}
+
+// Rows of one matrix that lie one after the other and belong to rows of a chunk, from row `place` on, that do so too.
+template <class T> struct Run {
+  const T* from;
+  int64_t stride, place, count;
+};
+
+// The states before some steps, in as few runs as there are; `initial` (rows of `width`) and `outputs` as they lie. Places
+// count from row `origin`.
+template <class T>
+inline int64_t list_runs(const Rows& rows, int64_t start, int64_t end, int64_t origin, const T* initial, int64_t width,
+                         const T* outputs, int64_t outputs_stride, Run<T>* runs) {
+  int64_t count = 0;
+  for_rows(rows, start, end, [&](const Step& step, int64_t j) {
+    const bool fresh = begins(rows, step, j);
+    const T* from = fresh ? initial + j * width : outputs + (step.before + j) * outputs_stride;
+    const int64_t place = step.first + j - origin, stride = fresh ? width : outputs_stride;
+    Run<T>* last = count > 0 ? runs + count - 1 : nullptr;
+    if (last != nullptr && last->stride == stride && last->place + last->count == place &&
+        last->from + last->count * stride == from) {
+      ++last->count;
+    } else {
+      runs[count++] = {from, stride, place, 1};
+    }
+  });
+  return count;
+}
+
+// The rows of some steps that start from the initial state, counted from row `origin`, and their slots.
+inline int64_t list_fresh(const Rows& rows, int64_t start, int64_t end, int64_t origin, int64_t* places,
+                          int64_t* slots) {
+  int64_t count = 0;
+  for (int64_t s = start; s < end; ++s) {
+    const Step step = step_at(rows, s);
+    for (int64_t j = rows.reset == nullptr ? step.before_count : 0; j < step.count; ++j)
+      if (begins(rows, step, j)) places[count] = step.first + j - origin, slots[count++] = j;
+  }
+  return count;
 }
 
 inline int64_t longest_chunk(const Rows& rows, int64_t wanted) {
@@ -48,12 +114,10 @@ template <class Cell> struct Share {
   int id, count;
 
   // `most`: bytes of recurrent weights up to which each member may read them all.
-  Share(const Rows& rows, int64_t inputs, int64_t units, int id, int count, int64_t most = 640 << 10)
-      : id(id), count(count) {
+  Share(const Rows& rows, int64_t units, int id, int count, int64_t most = 640 << 10) : id(id), count(count) {
     using W = Layout<Cell>;
     const int64_t bytes = W::panels(units) * W::C * W::L * units * static_cast<int64_t>(sizeof(typename Cell::Number));
     by_slots = count > 1 && rows.slots >= 4 * count && bytes <= most;
-    (void)inputs;
   }
   bool by_units() const { return count > 1 && !by_slots; }
   int64_t first_slot() const { return by_slots ? id : 0; }
@@ -83,6 +147,15 @@ struct Carver {
     return found;
   }
 };
+
+// A carried gradient goes over to what it belongs to.
+template <class T> inline void hand_over(T* carried, T* target, int64_t from, int64_t to) {
+  for (int64_t u = from; u < to; ++u) target[u] += carried[u], carried[u] = T(0);
+}
+
+template <class T> inline void clear(T* from, int64_t count) {
+  if (count > 0) std::memset(from, 0, static_cast<size_t>(count) * sizeof(T));
+}
 
 template <class T> inline void copy(const T* from, T* to, int64_t count) {
   if (count > 0) std::memcpy(to, from, static_cast<size_t>(count) * sizeof(T));

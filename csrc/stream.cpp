@@ -26,7 +26,7 @@ Stream::Memory Stream::take(int64_t bytes) {
 }
 
 Stream::Stream(Cell cell, Stored stored, int64_t inputs, int64_t units, int layers, int threads)
-    : kernel_(isa().streams[static_cast<int>(cell)][static_cast<int>(stored)]), cell_(cell), stored_(stored),
+    : kernel_(isa().streams.kernels[static_cast<int>(cell)][static_cast<int>(stored)]), cell_(cell), stored_(stored),
       inputs_(inputs), units_(units), number_size_(stored == Stored::float64 ? 8 : 4), layers_(layers),
       threads_(threads) {
   for (int l = 0; l < layers; ++l) {

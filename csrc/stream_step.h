@@ -141,7 +141,7 @@ void stream_tile(const StreamRow<typename Cell::Number, typename Store::Input>* 
 #pragma GCC unroll 4
   for (int v = 0; v < Cell::units; ++v) {
     const int64_t at = unit + v * W::L;
-    const int count = static_cast<int>(max(0, min(W::L, units - at)));
+    const int count = in_vector<T>(units - at);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       Before<T> before{};

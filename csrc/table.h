@@ -5,8 +5,8 @@
 #include "forward.h"
 #include "isa.h"
 #include "scan.h"
-#include "stream_step.h"
 #include "staged_backward.h"
+#include "stream_table.h"
 
 namespace ostinato::OSTINATO_ISA {
 
@@ -38,14 +38,7 @@ constexpr Isa make(const char* name) {
            {staged<GruBefore<float>>(), staged<GruBefore<double>>()},
            {staged<NormLstm<float>>(), staged<NormLstm<double>>()},
            {staged<NormGru<float>>(), staged<NormGru<double>>()}},
-          {{stream_kernel<Elman<float, false>, Plain<float>>(), stream_kernel<Elman<double, false>, Plain<double>>(),
-            stream_kernel<Elman<float, false>, Bfloat16>(), stream_kernel<Elman<float, false>, Int8>()},
-           {stream_kernel<Elman<float, true>, Plain<float>>(), stream_kernel<Elman<double, true>, Plain<double>>(),
-            stream_kernel<Elman<float, true>, Bfloat16>(), stream_kernel<Elman<float, true>, Int8>()},
-           {stream_kernel<Lstm<float, false>, Plain<float>>(), stream_kernel<Lstm<double, false>, Plain<double>>(),
-            stream_kernel<Lstm<float, false>, Bfloat16>(), stream_kernel<Lstm<float, false>, Int8>()},
-           {stream_kernel<Gru<float>, Plain<float>>(), stream_kernel<Gru<double>, Plain<double>>(),
-            stream_kernel<Gru<float>, Bfloat16>(), stream_kernel<Gru<float>, Int8>()}},
+          stream_table,
           {{scan_kernel<MinGru<float>>(), scan_kernel<MinGru<double>>()},
            {scan_kernel<MinLstm<float>>(), scan_kernel<MinLstm<double>>()},
            {scan_kernel<Qrnn<float>>(), scan_kernel<Qrnn<double>>()},

@@ -124,6 +124,19 @@ template <class T> inline vec<T> at_least(vec<T> x, T bound) {
 
 inline int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
+// The places in two vectors, one after the other, that exchange halves of each 2 s lanes: `first` gives the lower halves
+// of both, `second` the upper ones.
+template <class T>
+inline __attribute__((always_inline)) void halves(int s, typename Vec<T>::bits& first, typename Vec<T>::bits& second) {
+#pragma GCC unroll 16
+  for (int l = 0; l < lanes<T>; ++l) {
+    first[l] = (l & s) == 0 ? l : lanes<T> + l - s;
+    second[l] = (l & s) == 0 ? l + s : lanes<T> + l;
+  }
+}
+
+// Of `left` numbers those that the next vector holds.
+template <class T> inline int in_vector(int64_t left) { return static_cast<int>(max(0, min(lanes<T>, left))); }
 inline int64_t blocks(int64_t count, int64_t size) { return (count + size - 1) / size; }
 
 }  // namespace ostinato::OSTINATO_ISA

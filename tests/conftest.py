@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,13 @@ settings.register_profile(
 )
 settings.load_profile("ostinato")
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Whatever number of threads a test set, the next begins with one."""
+    yield
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
