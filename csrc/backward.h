@@ -9,29 +9,36 @@
 
 namespace ostinato::OSTINATO_ISA {
 
-template <class T> struct BackwardRow {
-  const T* next;  // the gate gradients of the next step of the same sequence, of panel 0; a row of zeros if it has none
+template <class T, class N> struct BackwardRow {
+  const N* next;  // the gate gradients of the next step of the same sequence, of panel 0; a row of zeros if it has none
   const T *dy, *dhn;  // or none
   const T *saved, *h_before, *c_before;
   T *carry, *carry_h, *gradient;  // carry_h: past the cell, with zoneout
+  N* operand;                     // the gradient, as products read it, where that is not itself
   Keys keys;
 };
 
 template <class Cell> struct BackwardSpace {
   using T = typename Cell::Number;
   using W = Layout<Cell>;
+  using N = typename W::N;
   int64_t chunk, panel, carry_row, bytes;  // `panel`: numbers from one panel of gradients to the next
-  T *x_panels, *h_panels;                  // weights packed for the way back
+  N *x_panels, *h_panels;                  // weights packed for the way back
   T *gradients;                            // (P, chunk + B + 1, grad_row): rows, then the step after the chunk, then 0
-  Run<T>* runs;                            // where the chunk's states before each step lie
+  Run<N>* runs;                            // where the chunk's states before each step lie
   T *dih, *dhh;                            // sums over the chunks so far, packed; the biases' after the last column
   T *carry, *carry_h;
   T *bias, *more, *dmore;
   // Where the gates are computed again: weights packed for the way there, and the chunk's gates.
   T *x_forward, *h_forward, *saved, *unread;
-  ForwardRow<T>* again;
-  BackwardRow<T>* rows;
+  ForwardRow<Cell>* again;
+  BackwardRow<T, N>* rows;
   int64_t *fresh, *fresh_slot;
+  // Of paired operands: gradients like the others, two neighbours in a word; gradients, inputs and states, two rows in a
+  // word; where the states lie; and a panel of weights.
+  N *operands, *gradient_rows, *x_rows, *h_rows;
+  const T** before;
+  T* room;
 
   BackwardSpace(const Backward& b, int member, int members, char* scratch) {
     const int64_t panels = W::panels(b.units), width = panels * W::panel_units * Cell::D;
@@ -41,8 +48,8 @@ template <class Cell> struct BackwardSpace {
     carry_row = max(W::wide_panels(b.units) * W::wide * W::L, panels * W::panel_units);
     const int64_t depth = W::depth(b.units) * W::wide * W::L;
     Carver carver{scratch};
-    x_panels = carver.take<T>(b.dx == nullptr ? 0 : W::wide_panels(b.inputs) * depth);
-    h_panels = carver.take<T>(Cell::dense ? W::wide_panels(b.units) * depth : 0);
+    x_panels = carver.take<N>(b.dx == nullptr ? 0 : W::wide_panels(b.inputs) * W::words(depth));
+    h_panels = carver.take<N>(Cell::dense ? W::wide_panels(b.units) * W::words(depth) : 0);
     gradients = carver.take<T>(panels * panel);
     dih = carver.take<T>(panels * (b.inputs + 1) * W::C * W::L);
     dhh = carver.take<T>(panels * (b.units + 1) * W::C * W::L);
@@ -55,14 +62,21 @@ template <class Cell> struct BackwardSpace {
     x_forward = carver.take<T>(low ? panels * b.inputs * W::C * W::L : 0);
     h_forward = carver.take<T>(low && Cell::dense ? panels * b.units * W::C * W::L : 0);
     saved = carver.take<T>(low ? panels * chunk * W::saved_row : 0);
+    const int64_t two = W::paired ? W::words(chunk) : 0;  // rows of pairs of rows
+    operands = carver.take<N>(W::paired ? panels * W::words(panel) : 0);
+    gradient_rows = carver.take<N>(two * panels * W::grad_row);
+    x_rows = carver.take<N>(two * b.inputs), h_rows = carver.take<N>(two * b.units);
     for (int i = 0; i < members; ++i) {
-      BackwardRow<T>* my_rows = carver.take<BackwardRow<T>>(b.rows.slots);
+      BackwardRow<T, N>* my_rows = carver.take<BackwardRow<T, N>>(b.rows.slots);
       int64_t* my_fresh = carver.take<int64_t>(chunk);
       int64_t* my_slot = carver.take<int64_t>(chunk);
-      Run<T>* my_runs = carver.take<Run<T>>(chunk + 1);
-      ForwardRow<T>* my_again = carver.take<ForwardRow<T>>(low ? chunk : 0);
+      Run<N>* my_runs = carver.take<Run<N>>(W::paired ? 1 : chunk + 1);
+      ForwardRow<Cell>* my_again = carver.take<ForwardRow<Cell>>(low ? chunk : 0);
       T* my_unread = carver.take<T>(low ? 2 * b.units : 0);
+      const T** my_before = carver.take<const T*>(W::paired ? chunk : 0);
+      T* my_room = carver.take<T>(W::paired ? depth : 0);
       if (i != member) continue;
+      before = my_before, room = my_room;
       rows = my_rows, fresh = my_fresh, fresh_slot = my_slot, runs = my_runs, again = my_again, unread = my_unread;
     }
     bytes = carver.used;
@@ -70,8 +84,8 @@ template <class Cell> struct BackwardSpace {
 };
 
 // target += columns `at` to `at` + R of the rows of some runs, times the gate gradients of these rows.
-template <class T, int R, int C>
-__attribute__((noinline)) void outer_runs(T* target, const Run<T>* runs, int64_t count, int64_t at, const T* gradients,
+template <class N, int R, int C, class T = Sum<N>>
+__attribute__((noinline)) void outer_runs(T* target, const Run<N>* runs, int64_t count, int64_t at, const N* gradients,
                                           int64_t gradient_row, const int (&place)[C]) {
   vec<T> sum[R][C];
 #pragma GCC unroll 16
@@ -79,7 +93,7 @@ __attribute__((noinline)) void outer_runs(T* target, const Run<T>* runs, int64_t
 #pragma GCC unroll 16
     for (int c = 0; c < C; ++c) sum[r][c] = load(target + (r * C + c) * lanes<T>);
   for (int64_t i = 0; i < count; ++i)
-    outer<T, R, C>(sum, runs[i].from + at, runs[i].stride, gradients + runs[i].place * gradient_row, gradient_row,
+    outer<N, R, C>(sum, runs[i].from + at, runs[i].stride, gradients + runs[i].place * gradient_row, gradient_row,
                    place, runs[i].count);
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
@@ -87,22 +101,23 @@ __attribute__((noinline)) void outer_runs(T* target, const Run<T>* runs, int64_t
     for (int c = 0; c < C; ++c) store(target + (r * C + c) * lanes<T>, sum[r][c]);
 }
 
-// Where the gate gradients of one side lie in a row: `panels` panels, in each `runs` runs of `depth` numbers.
+// Where the gate gradients of one side lie in a row: `panels` panels, in each `runs` runs of `depth` words.
 struct Side {
   int64_t panels, panel, at, runs, run, depth;
 };
 
 // Those of R rows times a wide panel of packed weights.
-template <class T, int R, int wide>
-__attribute__((noinline)) void back_product(const T* const* rows, const Side& side, const T* weights, vec<T>* to) {
-  vec<T> sum[R][wide] = {};
+template <class N, int R, int wide>
+__attribute__((noinline)) void back_product(const N* const* rows, const Side& side, const N* weights,
+                                            vec<Sum<N>>* to) {
+  vec<Sum<N>> sum[R][wide] = {};
   for (int64_t p = 0; p < side.panels; ++p)
     for (int64_t v = 0; v < side.runs; ++v) {
-      const T* at[R];
+      const N* at[R];
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) at[r] = rows[r] + p * side.panel + v * side.run + side.at;
-      multiply<T, R, wide>(sum, at, weights, side.depth);
-      weights += side.depth * wide * lanes<T>;
+      multiply<N, R, wide>(sum, at, weights, side.depth);
+      weights += side.depth * wide * lanes<Sum<N>>;
     }
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
@@ -113,6 +128,7 @@ __attribute__((noinline)) void back_product(const T* const* rows, const Side& si
 template <class Cell> class BackwardPass {
   using T = typename Cell::Number;
   using W = Layout<Cell>;
+  using N = typename W::N;
   static constexpr int wide = W::wide, wide_rows = W::wide_rows, width = wide * W::L;
 
   const Backward& b;
@@ -128,12 +144,17 @@ template <class Cell> class BackwardPass {
   const T* y(int64_t row) const { return static_cast<const T*>(b.y) + row * b.y_stride; }
   const T* c(int64_t row) const { return static_cast<const T*>(b.c) + row * b.units; }
   T* gradient(int64_t place) const { return space.gradients + place * W::grad_row; }
+  N* operand(int64_t place) const {
+    if constexpr (W::paired) return space.operands + place * W::words(W::grad_row);
+    else return gradient(place);
+  }
   T* carry(int64_t slot) const { return space.carry + slot * space.carry_row; }
   T* carry_h(int64_t slot) const { return space.carry_h + slot * space.carry_row; }
   const T* saved(int64_t row) const {
     return low ? space.saved + (row - chunk_first) * W::saved_row
                : static_cast<const T*>(b.saved) + row * W::saved_row;
   }
+  int64_t operand_panel() const { return W::words(space.panel); }
   int64_t after(int64_t slot) const { return space.chunk + slot; }
   int64_t nothing() const { return space.chunk + b.rows.slots; }
 
@@ -149,7 +170,9 @@ template <class Cell> class BackwardPass {
       const int64_t start = chunk_start(b.rows, end, space.chunk);
       const auto [first, count] = stretch_of(b.rows, start, end);
       chunk_first = first;
-      if (low) gates_again(start, end, count);
+      if constexpr (!W::paired) {
+        if (low) gates_again(start, end, count);
+      }
       for (int64_t s = end - 1; s >= start; --s) step(s, s + 1 == end);
       member.sync();
       into_initial(start, end);
@@ -168,9 +191,9 @@ template <class Cell> class BackwardPass {
     const int id = share.id;
     const Weights& w = b.weights;
     if (Cell::dense)
-      pack_backward<Cell>(static_cast<const T*>(w.hh), b.units, b.units, Cell::hidden_gates, space.h_panels,
-                          share.even(wide_panels, id), share.even(wide_panels, id + 1));
-    if (low) {
+      pack_backward_operands<Cell>(w.hh, b.units, b.units, Cell::hidden_gates, space.h_panels, space.room,
+                                   share.even(wide_panels, id), share.even(wide_panels, id + 1));
+    if (low) {  // never of paired operands
       const int64_t from = share.even(panels, id), to = share.even(panels, id + 1);
       pack_forward<Cell>(static_cast<const T*>(w.ih), b.units, b.inputs, Cell::input_gates, space.x_forward, from, to);
       if (Cell::dense)
@@ -183,18 +206,18 @@ template <class Cell> class BackwardPass {
     }
     if (b.dx != nullptr) {
       const int64_t count = W::wide_panels(b.inputs);
-      pack_backward<Cell>(static_cast<const T*>(w.ih), b.units, b.inputs, Cell::input_gates, space.x_panels,
-                          share.even(count, id), share.even(count, id + 1));
+      pack_backward_operands<Cell>(w.ih, b.units, b.inputs, Cell::input_gates, space.x_panels, space.room,
+                                   share.even(count, id), share.even(count, id + 1));
     }
     const int64_t x_size = (b.inputs + 1) * W::C * W::L, h_size = (b.units + 1) * W::C * W::L;
     for (int64_t p = share.even(panels, id); p < share.even(panels, id + 1); ++p) {
       clear(space.dih + p * x_size, x_size);
       clear(space.dhh + p * h_size, h_size);
-      clear(gradient(nothing()) + p * space.panel, W::grad_row);
+      clear(operand(nothing()) + p * operand_panel(), W::words(W::grad_row));
     }
     // Unit vectors beyond the last wide panel are never computed, but the products read them.
     if (wide_panels * wide < panels * Cell::units && share.even(panels, id + 1) == panels)
-      clear(gradient(0) + (panels - 1) * space.panel, space.panel);
+      clear(operand(0) + (panels - 1) * operand_panel(), operand_panel());
     const int64_t alive = b.rows.steps > 0 ? b.rows.sizes[0] : 0;
     for (int64_t j = id; j < b.rows.slots; j += share.count) {
       T *dh0 = static_cast<T*>(b.dh0) + j * b.units, *dc0 = static_cast<T*>(b.dc0) + j * b.units;
@@ -218,15 +241,15 @@ template <class Cell> class BackwardPass {
     for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step(), ++count) {
       const int64_t row = step.first + j;
       const bool ends = j >= next.count, follows = !ends && !begins(b.rows, next, j), fresh = begins(b.rows, step, j);
-      BackwardRow<T>& to = space.rows[count];
-      to.next = gradient(follows ? (last_of_chunk ? after(j) : next.first + j - chunk_first) : nothing());
+      BackwardRow<T, N>& to = space.rows[count];
+      to.next = operand(follows ? (last_of_chunk ? after(j) : next.first + j - chunk_first) : nothing());
       to.dy = b.dy == nullptr ? nullptr : static_cast<const T*>(b.dy) + row * b.dy_stride;
       to.dhn = ends && b.dhn != nullptr ? static_cast<const T*>(b.dhn) + j * b.units : nullptr;
       to.saved = saved(row);
       to.h_before = fresh ? h0(j) : y(step.before + j);
       if constexpr (Cell::has_c) to.c_before = fresh ? c0(j) : c(step.before + j);
       to.carry = carry(j);
-      to.gradient = gradient(row - chunk_first);
+      to.gradient = gradient(row - chunk_first), to.operand = operand(row - chunk_first);
       if (b.noise.on) {
         to.carry_h = carry_h(j);
         to.keys = keys_of(b.noise, step.time, j);
@@ -244,20 +267,21 @@ template <class Cell> class BackwardPass {
   // Which gate gradients belong to the hidden product (`from` = hidden_at) or to the input product (0).
   Side side(int from) const {
     constexpr int runs = Cell::D == Cell::G ? 1 : Cell::units;
-    return {panels, space.panel, from * W::L, runs, Cell::D * W::L, W::C * W::L / runs};
+    constexpr int L = W::L / W::held;
+    return {panels, operand_panel(), from * L, runs, Cell::D * L, W::C * L / runs};
   }
 
   // The sums of at most wide_rows rows, times panel q of some packed weights.
-  void product(const T* const* rows, int n, int from, const T* weights, int64_t q, vec<T>* sums) const {
-    with_rows<wide_rows>(n, [&](auto tile) {
-      back_product<T, decltype(tile)::value, wide>(rows, side(from), weights + q * W::depth(b.units) * width, sums);
-    });
+  void product(const N* const* rows, int n, int from, const N* weights, int64_t q, vec<T>* sums) const {
+    weights += q * W::words(W::depth(b.units)) * width;
+    with_rows<wide_rows>(
+        n, [&](auto tile) { back_product<N, decltype(tile)::value, wide>(rows, side(from), weights, sums); });
   }
 
-  void step_tile(const BackwardRow<T>* rows, int n, int64_t q, bool follows) {
+  void step_tile(const BackwardRow<T, N>* rows, int n, int64_t q, bool follows) {
     vec<T> sums[wide_rows * wide];
     if (Cell::dense && follows) {
-      const T* next[wide_rows];
+      const N* next[wide_rows];
       for (int r = 0; r < n; ++r) next[r] = rows[r].next;
       product(next, n, Cell::hidden_at, space.h_panels, q, sums);
     } else {
@@ -274,7 +298,7 @@ template <class Cell> class BackwardPass {
   }
 
   // One row, one unit vector: from dL/dh, as far as it comes from the next step, to the gradients of the gates.
-  template <bool noisy> void differentiate(const BackwardRow<T>& row, vec<T> dh, int64_t vector) {
+  template <bool noisy> void differentiate(const BackwardRow<T, N>& row, vec<T> dh, int64_t vector) {
     const int64_t unit = vector * W::L, p = vector / Cell::units, place = vector % Cell::units;
     const int count = in_vector<T>(b.units - unit);
     vec<T> saved[Cell::S], d[Cell::D];
@@ -302,6 +326,9 @@ template <class Cell> class BackwardPass {
     if constexpr (Cell::carries || noisy) store(row.carry + unit, carried);
     T* to = row.gradient + p * space.panel + place * Cell::D * W::L;
     for (int i = 0; i < Cell::D; ++i) store(to + i * W::L, d[i]);
+    if constexpr (W::paired)
+      for (int i = 0; i < Cell::D; ++i)
+        store_pairs(row.operand + p * operand_panel() + (place * Cell::D + i) * W::L / 2, d[i], W::L);
   }
 
   // A row that began with the initial state hands what it carries to that state's gradient.
@@ -318,8 +345,8 @@ template <class Cell> class BackwardPass {
     for_rows(b.rows, start, end, [&](const Step& step, int64_t j) {
       if (seen++ < from || seen > to) return;
       const bool fresh = begins(b.rows, step, j);
-      ForwardRow<T>& row = space.again[count++];
-      row.h = fresh ? h0(j) : y(step.before + j);
+      ForwardRow<Cell>& row = space.again[count++];
+      row.h = row.operand = fresh ? h0(j) : y(step.before + j);
       if constexpr (Cell::has_c) row.c = fresh ? c0(j) : c(step.before + j);
       row.pre = const_cast<T*>(saved(step.first + j));
       row.y = space.unread, row.c_after = space.unread + b.units;
@@ -337,7 +364,7 @@ template <class Cell> class BackwardPass {
                            b.inputs);
       });
       step_panel<Cell>(space.again, count,
-                       Panel<T>{space.h_forward + p * b.units * W::C * W::L, space.more + p * Cell::A * W::panel_units,
+                       Panel<Cell>{space.h_forward + p * b.units * W::C * W::L, space.more + p * Cell::A * W::panel_units,
                                 b.units, p * W::panel_units, p * saved_panel, true},
                        b.noise);
     }
@@ -351,8 +378,8 @@ template <class Cell> class BackwardPass {
     for (int64_t q = share.even(wide_panels, share.id); q < share.even(wide_panels, share.id + 1); ++q)
       in_tiles<wide_rows>(count, [&](int64_t at, int n) {
         vec<T> sums[wide_rows * wide];
-        const T* rows[wide_rows];
-        for (int r = 0; r < n; ++r) rows[r] = gradient(space.fresh[at + r]);
+        const N* rows[wide_rows] = {};
+        for (int r = 0; r < n; ++r) rows[r] = operand(space.fresh[at + r]);
         product(rows, n, Cell::hidden_at, space.h_panels, q, sums);
         for (int r = 0; r < n; ++r)
           for (int v = 0; v < wide; ++v) {
@@ -372,8 +399,8 @@ template <class Cell> class BackwardPass {
     for (int64_t q = 0; q < W::wide_panels(b.inputs); ++q)
       in_tiles<wide_rows>(to - from, [&](int64_t at, int n) {
         vec<T> sums[wide_rows * wide];
-        const T* rows[wide_rows];
-        for (int r = 0; r < n; ++r) rows[r] = gradient(from + at + r);
+        const N* rows[wide_rows] = {};
+        for (int r = 0; r < n; ++r) rows[r] = operand(from + at + r);
         product(rows, n, 0, space.x_panels, q, sums);
         for (int r = 0; r < n; ++r)
           for (int v = 0; v < wide; ++v) {
@@ -385,8 +412,16 @@ template <class Cell> class BackwardPass {
   }
 
   void into_weights(int64_t start, int64_t end, int64_t count) {
-    const int64_t runs = list_runs(b.rows, start, end, chunk_first, h0(0), b.units, y(0), b.y_stride, space.runs);
-    const Run<T> x{static_cast<const T*>(b.x) + chunk_first * b.inputs, b.inputs, 0, count};
+    int64_t runs = 1;
+    Run<N> x{};
+    if constexpr (W::paired) {
+      pair_chunk(start, end, count);
+      x = {space.x_rows, b.inputs, 0, W::words(count)};
+      *space.runs = {space.h_rows, b.units, 0, W::words(count)};
+    } else {
+      runs = list_runs(b.rows, start, end, chunk_first, h0(0), b.units, y(0), b.y_stride, space.runs);
+      x = {static_cast<const T*>(b.x) + chunk_first * b.inputs, b.inputs, 0, count};
+    }
     // All tiles of all panels in a row, each member an even part of them.
     const int64_t x_tiles = blocks(b.inputs, W::R), h_tiles = Cell::dense ? blocks(b.units, W::R) : 0,
                   tiles = x_tiles + h_tiles;
@@ -400,22 +435,46 @@ template <class Cell> class BackwardPass {
     }
   }
 
+  // What the chunk's sums over rows read, two rows in a word.
+  void pair_chunk(int64_t start, int64_t end, int64_t count) {
+    for_rows(b.rows, start, end, [&](const Step& step, int64_t j) {
+      space.before[step.first + j - chunk_first] = begins(b.rows, step, j) ? h0(j) : y(step.before + j);
+    });
+    const int64_t two = W::words(count);
+    for (int64_t i = share.even(two, share.id); i < share.even(two, share.id + 1); ++i) {
+      const int64_t n = 2 * i;
+      const bool both = n + 1 < count;
+      const T* x = static_cast<const T*>(b.x) + (chunk_first + n) * b.inputs;
+      pair_rows(x, both ? x + b.inputs : nullptr, b.inputs, space.x_rows + i * b.inputs);
+      pair_rows(space.before[n], both ? space.before[n + 1] : nullptr, b.units, space.h_rows + i * b.units);
+      for (int64_t p = 0; p < panels; ++p) {
+        const T* from = gradient(n) + p * space.panel;
+        pair_rows(from, both ? from + W::grad_row : nullptr, W::grad_row, gradient_rows(p) + i * W::grad_row);
+      }
+    }
+    member.sync();
+  }
+  N* gradient_rows(int64_t p) const { return space.gradient_rows + p * W::words(space.chunk) * W::grad_row; }
+
   struct Tiles {
     int64_t from, to;
   };
 
   // Adds the product of some columns of the rows with the gate gradients of panel p, and, with the first, their sum.
-  void add_outer(const Run<T>* runs, int64_t run_count, int64_t columns, int from, int64_t p, T* sums, int64_t count,
+  void add_outer(const Run<N>* runs, int64_t run_count, int64_t columns, int from, int64_t p, T* sums, int64_t count,
                  const Tiles& tiles) {
     int place[W::C];
     for (int v = 0; v < Cell::units; ++v)
       for (int g = 0; g < Cell::G; ++g) place[v * Cell::G + g] = v * Cell::D + from + g;
     T* panel = sums + p * (columns + 1) * W::C * W::L;
     const T* gradients = gradient(0) + p * space.panel;
+    const N* operands;
+    if constexpr (W::paired) operands = gradient_rows(p);
+    else operands = gradients;
     for (int64_t i = tiles.from; i < tiles.to; ++i) {
       const int64_t at = i * W::R;
       with_rows<W::R>(static_cast<int>(min(W::R, columns - at)), [&](auto tile) {
-        outer_runs<T, decltype(tile)::value, W::C>(panel + at * W::C * W::L, runs, run_count, at, gradients,
+        outer_runs<N, decltype(tile)::value, W::C>(panel + at * W::C * W::L, runs, run_count, at, operands,
                                                    W::grad_row, place);
       });
     }
@@ -464,8 +523,8 @@ template <class Cell> class BackwardPass {
   // The gate gradients of the chunk's first step, for the chunk that comes next.
   void keep_for_next(const Step& first) {
     for (int64_t p = share.even(panels, share.id); p < share.even(panels, share.id + 1); ++p)
-      std::memmove(gradient(after(0)) + p * space.panel, gradient(first.first - chunk_first) + p * space.panel,
-                   static_cast<size_t>(first.count * W::grad_row) * sizeof(T));
+      std::memmove(operand(after(0)) + p * operand_panel(), operand(first.first - chunk_first) + p * operand_panel(),
+                   static_cast<size_t>(first.count * W::words(W::grad_row)) * sizeof(N));
   }
 
   void finish() {
@@ -494,6 +553,13 @@ template <class Cell> void backward(const Backward& b, const Member& member, cha
 
 template <class Cell> int64_t backward_scratch(const Backward& b, int members) {
   return BackwardSpace<Cell>(b, 0, members, nullptr).bytes;
+}
+
+template <class C> constexpr Kernel kernel() {
+  return {
+      [](int64_t units, int64_t total) { return Layout<C>::panels(units) * total * Layout<C>::saved_row; },
+      forward_scratch<C>, backward_scratch<C>, members_for<C>, forward<C>, backward<C>,
+  };
 }
 
 }  // namespace ostinato::OSTINATO_ISA

@@ -33,13 +33,15 @@ struct Shape {
   int64_t outputs;  // P of a projection, or 0
   Noise noise;  // of the first direction
   int64_t shown() const { return outputs > 0 ? outputs : units; }  // columns of h
-  int64_t width() const { return number == static_cast<int>(Number::float32) ? 4 : 8; }
+  int64_t width() const { return number == static_cast<int>(Number::float64) ? 8 : 4; }
 };
 
 const Kernel& kernel(int cell, int number) {
   if (cell < 0 || cell >= static_cast<int>(Cell::count)) throw nb::value_error("no such cell");
   if (number < 0 || number >= static_cast<int>(Number::count)) throw nb::value_error("no such number");
-  return isa().kernels[cell][number];
+  const Kernel& found = isa().kernels[cell][number];
+  if (found.forward == nullptr) throw nb::value_error("no such number for this cell");
+  return found;
 }
 
 // `count` numbers further on; nothing stays nothing.
@@ -251,11 +253,12 @@ NB_MODULE(_native, m) {
   });
   m.def("isa", [] { return std::string(isa().name); });
   m.def("choose_isa", [](const std::string& name) { return choose_isa(name.c_str()); });
+  m.def("serves", [](int cell, int number) { return isa().kernels[cell][number].forward != nullptr; });
   m.def("saved_size", [](int cell, int number, int64_t units, int64_t total) {
     return kernel(cell, number).saved_size(units, total);
   });
   m.def("buffer", [](int number, int64_t count) {
-    return number == static_cast<int>(Number::float32) ? buffer_of<float>(count) : buffer_of<double>(count);
+    return number == static_cast<int>(Number::float64) ? buffer_of<double>(count) : buffer_of<float>(count);
   });
   m.def("forward", &forward);
   m.def("backward", &backward);

@@ -11,21 +11,31 @@
 namespace ostinato::OSTINATO_ISA {
 
 // Where one row of a tile reads and writes.
-template <class T> struct ForwardRow {
-  const T *h, *c;  // the state before
-  T* pre;          // the input product, and then the saved vectors, of panel 0
+template <class Cell> struct ForwardRow {
+  using T = typename Cell::Number;
+  using N = typename Layout<Cell>::N;
+  const T *h, *c;    // the state before
+  const N* operand;  // h, as the product reads it
+  T* pre;            // the input product, and then the saved vectors, of panel 0
   T *y, *c_after;
+  N* operand_after;  // y for the next step's product, where it is not y itself
   Keys keys;
 };
 
 template <class Cell> struct ForwardSpace {
   using T = typename Cell::Number;
   using W = Layout<Cell>;
+  using N = typename W::N;
   int64_t chunk, pre_panel;  // rows of a chunk; numbers from one panel of `pre` to the next
-  T *x_panels, *h_panels, *bias, *more;
+  N *x_panels, *h_panels;
+  T *bias, *more;
   T* pre;
   int64_t* list;
-  ForwardRow<T>* rows;
+  ForwardRow<Cell>* rows;
+  // Of paired operands: the chunk's inputs, the states before and after a step by slot, the initial ones; and a panel.
+  int64_t x_row, h_row;
+  N *x, *h[2], *h0;
+  T* room;
   int64_t bytes;
 
   ForwardSpace(const Forward& f, int member, int members, char* scratch) {
@@ -33,40 +43,45 @@ template <class Cell> struct ForwardSpace {
     chunk = longest_chunk(f.rows, max(64, (512 << 10) / (wide * Cell::S * static_cast<int64_t>(sizeof(T)))));
     pre_panel = (f.saved != nullptr ? f.rows.total : chunk) * W::saved_row;
     Carver carver{scratch};
-    x_panels = carver.take<T>(panels * f.inputs * W::C * W::L);
-    h_panels = carver.take<T>(Cell::dense ? panels * f.units * W::C * W::L : 0);
+    x_row = W::paired ? W::words(f.inputs) : 0, h_row = W::paired ? W::words(wide) : 0;
+    x_panels = carver.take<N>(panels * W::words(f.inputs) * W::C * W::L);
+    h_panels = carver.take<N>(Cell::dense ? panels * W::words(f.units) * W::C * W::L : 0);
     bias = carver.take<T>(wide * Cell::G);
     more = carver.take<T>(wide * max(1, Cell::A));
+    h[0] = carver.take<N>(f.rows.slots * h_row), h[1] = carver.take<N>(f.rows.slots * h_row);
+    h0 = carver.take<N>(f.rows.slots * h_row);
     for (int i = 0; i < members; ++i) {
       T* my_pre = carver.take<T>(f.saved != nullptr ? 0 : panels * pre_panel);
       int64_t* my_list = carver.take<int64_t>(chunk);
-      ForwardRow<T>* my_rows = carver.take<ForwardRow<T>>(f.rows.slots);
-      if (i == member) pre = my_pre, list = my_list, rows = my_rows;
+      ForwardRow<Cell>* my_rows = carver.take<ForwardRow<Cell>>(f.rows.slots);
+      N* my_x = carver.take<N>(chunk * x_row);
+      T* my_room = carver.take<T>(W::paired ? max(f.inputs, f.units) * W::C * W::L : 0);
+      if (i == member) pre = my_pre, list = my_list, rows = my_rows, x = my_x, room = my_room;
     }
     bytes = carver.used;
   }
 };
 
 // sums = rows times a panel of packed weights, for at most rows_of<C> rows.
-template <class T, int R, int C>
-__attribute__((noinline)) void product(const T* const* rows, const T* weights, int64_t depth, vec<T>* to) {
-  vec<T> sum[R][C] = {};
-  const T* a[R];
+template <class N, int R, int C>
+__attribute__((noinline)) void product(const N* const* rows, const N* weights, int64_t depth, vec<Sum<N>>* to) {
+  vec<Sum<N>> sum[R][C] = {};
+  const N* a[R];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) a[r] = rows[r];
-  multiply<T, R, C>(sum, a, weights, depth);
+  multiply<N, R, C>(sum, a, weights, depth);
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 16
     for (int c = 0; c < C; ++c) to[r * C + c] = sum[r][c];
 }
 
-// pre = W_ih x + b of one panel for n rows.
-template <class Cell, class T = typename Cell::Number>
-void project_tile(const T* const* x, T* const* pre, int n, const T* weights, const T* bias, int64_t inputs) {
+// pre = W_ih x + b of one panel for n rows of `inputs` words.
+template <class Cell, class T = typename Cell::Number, class N = typename Layout<Cell>::N>
+void project_tile(const N* const* x, T* const* pre, int n, const N* weights, const T* bias, int64_t inputs) {
   using W = Layout<Cell>;
   vec<T> sum[W::R * W::C];
-  with_rows<W::R>(n, [&](auto tile) { product<T, decltype(tile)::value, W::C>(x, weights, inputs, sum); });
+  with_rows<W::R>(n, [&](auto tile) { product<N, decltype(tile)::value, W::C>(x, weights, inputs, sum); });
   for (int r = 0; r < n; ++r)
     for (int v = 0; v < Cell::units; ++v)
       for (int g = 0; g < Cell::G; ++g) {
@@ -76,15 +91,16 @@ void project_tile(const T* const* x, T* const* pre, int n, const T* weights, con
 }
 
 // One panel of one step. `unit`: the panel's first unit; `offset`: where it lies in `pre`; `keep`: for backward.
-template <class T> struct Panel {
-  const T *weights, *more;
+template <class Cell> struct Panel {
+  const typename Layout<Cell>::N* weights;
+  const typename Cell::Number* more;
   int64_t units, unit, offset;
   bool keep;
 };
 
 // One row of a tile, unit vector v, from the sums of its gates on.
 template <class Cell, bool noisy, class T = typename Cell::Number>
-inline __attribute__((always_inline)) void finish(const ForwardRow<T>& row, const vec<T>* sum, const Panel<T>& panel,
+inline __attribute__((always_inline)) void finish(const ForwardRow<Cell>& row, const vec<T>* sum, const Panel<Cell>& panel,
                                                   int v, const Noise& noise) {
   constexpr int L = lanes<T>;
   const int64_t at = panel.unit + v * L;
@@ -102,6 +118,7 @@ inline __attribute__((always_inline)) void finish(const ForwardRow<T>& row, cons
       c_after = zoned<T>(noise, row.keys.c, noise.hold_c, noise.share_c, at, before.c, c_after);
   }
   store(row.y + at, after, count);
+  if constexpr (Layout<Cell>::paired) store_pairs(row.operand_after + at / 2, after, count);
   if constexpr (Cell::has_c) store(row.c_after + at, c_after, count);
   if (panel.keep)
     for (int i = 0; i < Cell::S; ++i) store(pre + i * L, saved[i]);
@@ -109,19 +126,19 @@ inline __attribute__((always_inline)) void finish(const ForwardRow<T>& row, cons
 
 // A tile of R rows, all in registers.
 template <class Cell, int R, class T = typename Cell::Number>
-void step_tile(const ForwardRow<T>* rows, const Panel<T>& panel, const Noise& noise) {
+void step_tile(const ForwardRow<Cell>* rows, const Panel<Cell>& panel, const Noise& noise) {
   using W = Layout<Cell>;
   vec<T> sum[R][W::C];
-  const T* h[R];
+  const typename W::N* h[R];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
-    h[r] = rows[r].h;
+    h[r] = rows[r].operand;
 #pragma GCC unroll 4
     for (int v = 0; v < Cell::units; ++v)
       Cell::begin(&sum[r][v * Cell::G], rows[r].pre + panel.offset + v * Cell::S * W::L,
                   panel.more + v * Cell::A * W::L);
   }
-  multiply<T, R, W::C>(sum, h, panel.weights, panel.units);
+  multiply<typename W::N, R, W::C>(sum, h, panel.weights, W::words(panel.units));
 #pragma GCC unroll 4
   for (int v = 0; v < Cell::units; ++v)
 #pragma GCC unroll 16
@@ -130,14 +147,14 @@ void step_tile(const ForwardRow<T>* rows, const Panel<T>& panel, const Noise& no
 
 // The same for what is not worth writing out for every number of rows: the sums go through memory.
 template <class Cell, bool noisy, class T = typename Cell::Number>
-void step_rows(const ForwardRow<T>* rows, int n, const Panel<T>& panel, const Noise& noise) {
+void step_rows(const ForwardRow<Cell>* rows, int n, const Panel<Cell>& panel, const Noise& noise) {
   using W = Layout<Cell>;
   vec<T> sums[W::R * W::C] = {}, sum[Cell::G];
   if constexpr (Cell::dense) {
-    const T* h[W::R];
-    for (int r = 0; r < n; ++r) h[r] = rows[r].h;
+    const typename W::N* h[W::R];
+    for (int r = 0; r < n; ++r) h[r] = rows[r].operand;
     with_rows<W::R>(n, [&](auto tile) {
-      product<T, decltype(tile)::value, W::C>(h, panel.weights, panel.units, sums);
+      product<typename W::N, decltype(tile)::value, W::C>(h, panel.weights, W::words(panel.units), sums);
     });
   }
   for (int v = 0; v < Cell::units; ++v)
@@ -150,7 +167,7 @@ void step_rows(const ForwardRow<T>* rows, int n, const Panel<T>& panel, const No
 
 // A panel of one step for any number of rows.
 template <class Cell, class T = typename Cell::Number>
-void step_panel(const ForwardRow<T>* rows, int64_t count, const Panel<T>& panel, const Noise& noise) {
+void step_panel(const ForwardRow<Cell>* rows, int64_t count, const Panel<Cell>& panel, const Noise& noise) {
   using W = Layout<Cell>;
   in_tiles<W::R>(count, [&](int64_t first, int n) {
     if (noise.on) {
@@ -166,6 +183,7 @@ void step_panel(const ForwardRow<T>* rows, int64_t count, const Panel<T>& panel,
 template <class Cell> class ForwardPass {
   using T = typename Cell::Number;
   using W = Layout<Cell>;
+  using N = typename W::N;
 
   const Forward& f;
   const Member& member;
@@ -209,9 +227,11 @@ template <class Cell> class ForwardPass {
   void prepare() {
     const int64_t from = share.even(panels, share.id), to = share.even(panels, share.id + 1);
     const Weights& w = f.weights;
-    pack_forward<Cell>(static_cast<const T*>(w.ih), f.units, f.inputs, Cell::input_gates, space.x_panels, from, to);
+    pack_forward_operands<Cell>(w.ih, f.units, f.inputs, Cell::input_gates, space.x_panels, space.room, from, to);
     if (Cell::dense)
-      pack_forward<Cell>(static_cast<const T*>(w.hh), f.units, f.units, Cell::hidden_gates, space.h_panels, from, to);
+      pack_forward_operands<Cell>(w.hh, f.units, f.units, Cell::hidden_gates, space.h_panels, space.room, from, to);
+    if constexpr (W::paired)
+      for (int64_t j = share.id; j < f.rows.slots; j += share.count) pair_row(h0(j), f.units, space.h0 + j * space.h_row);
     if (share.id == 0) pack_bias<Cell>(w, f.units, space.bias, space.more);
     if (Cell::has_c && !keep_c)
       for (int64_t j = share.id; j < f.rows.slots; j += share.count) copy(c0(j), cn(j), f.units);
@@ -229,16 +249,20 @@ template <class Cell> class ForwardPass {
   }
 
   void project(int64_t count) {
+    const int64_t words = W::words(f.inputs);
+    if constexpr (W::paired)
+      for (int64_t i = 0; i < count; ++i) pair_row(x(space.list[i]), f.inputs, space.x + i * words);
     for (int64_t p = first_panel; p < last_panel; ++p)
       in_tiles<W::R>(count, [&](int64_t first, int n) {
-        const T* from[W::R];
+        const N* from[W::R];
         T* to[W::R];
         for (int r = 0; r < n; ++r) {
           const int64_t row = space.list[first + r];
-          from[r] = x(row), to[r] = pre(first + r, row) + p * space.pre_panel;
+          if constexpr (W::paired) from[r] = space.x + (first + r) * words;
+          else from[r] = x(row);
+          to[r] = pre(first + r, row) + p * space.pre_panel;
         }
-        project_tile<Cell>(from, to, n, space.x_panels + p * f.inputs * W::C * W::L, space.bias + p * W::C * W::L,
-                           f.inputs);
+        project_tile<Cell>(from, to, n, space.x_panels + p * words * W::C * W::L, space.bias + p * W::C * W::L, words);
       });
   }
 
@@ -248,9 +272,15 @@ template <class Cell> class ForwardPass {
     int64_t count = 0;
     for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step(), ++count) {
       const int64_t row = step.first + j;
-      ForwardRow<T>& to = space.rows[count];
+      ForwardRow<Cell>& to = space.rows[count];
       const bool fresh = begins(f.rows, step, j);
       to.h = fresh ? h0(j) : y(step.before + j);
+      if constexpr (W::paired) {
+        to.operand = (fresh ? space.h0 : space.h[s & 1]) + j * space.h_row;
+        to.operand_after = space.h[1 - (s & 1)] + j * space.h_row;
+      } else {
+        to.operand = to.h;
+      }
       to.pre = pre(at + count, row);
       to.y = y(row);
       if constexpr (Cell::has_c) {
@@ -261,7 +291,7 @@ template <class Cell> class ForwardPass {
     }
     for (int64_t p = first_panel; p < last_panel; ++p)
       step_panel<Cell>(space.rows, count,
-                       Panel<T>{space.h_panels + p * f.units * W::C * W::L, space.more + p * Cell::A * W::panel_units,
+                       Panel<Cell>{space.h_panels + p * W::words(f.units) * W::C * W::L, space.more + p * Cell::A * W::panel_units,
                                 f.units, p * W::panel_units, p * space.pre_panel, keep},
                        f.noise);
     if (share.by_units()) member.sync();

@@ -11,7 +11,7 @@ namespace ostinato {
 extern const Isa isa_baseline;
 #if defined(__x86_64__)
 extern const Isa isa_avx2, isa_avx512;
-extern const StreamTable streams_avx512_bf16;
+extern const LowTable low_avx512_bf16;
 #endif
 
 namespace {
@@ -31,7 +31,9 @@ struct Available {
         __builtin_cpu_supports("avx512vl")) {
       if (__builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni")) {
         avx512_bf16.name = "avx512_bf16";
-        avx512_bf16.streams = streams_avx512_bf16;
+        avx512_bf16.streams = low_avx512_bf16.streams;
+        for (int cell = 0; cell < static_cast<int>(Cell::count); ++cell)
+          avx512_bf16.kernels[cell][static_cast<int>(Number::bfloat16)] = low_avx512_bf16.layers[cell];
         list[count++] = &avx512_bf16;
       }
       list[count++] = &isa_avx512;

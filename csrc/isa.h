@@ -11,6 +11,12 @@ struct StreamTable {
   StreamKernel kernels[static_cast<int>(Cell::count)][static_cast<int>(Stored::count)];
 };
 
+// What an instruction set with products of low precision does better than the one it extends.
+struct LowTable {
+  StreamTable streams;
+  Kernel layers[static_cast<int>(Cell::count)];  // of Number::bfloat16
+};
+
 struct Isa {
   const char* name;
   Kernel kernels[static_cast<int>(Cell::count)][static_cast<int>(Number::count)];

@@ -25,7 +25,9 @@ enum class Cell : int {
   gru_norm,
   count
 };
-enum class Number : int { float32, float64, count };
+// bfloat16: everything is float32, but the products with matrices are those of bfloat16, summed in float32; a backward
+// needs the gates that were saved.
+enum class Number : int { float32, float64, bfloat16, count };
 enum class Stored : int { float32, float64, bfloat16, int8, count };  // weights of a stream
 
 // Time-major packed rows: step t holds sizes[t] rows from row starts[t] on; slot j of step t is row starts[t] + j.
@@ -107,7 +109,7 @@ struct Member {
   }
 };
 
-// What one instruction set offers for one cell and number.
+// What one instruction set offers for one cell and number; nothing where it has no such kernel.
 struct Kernel {
   int64_t (*saved_size)(int64_t units, int64_t total);  // numbers
   int64_t (*forward_scratch)(const Forward&, int members);    // bytes

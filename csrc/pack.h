@@ -3,13 +3,27 @@
 // A panel is `units` unit vectors with all their gates: C = G * units vectors, side by side for each k of the sum.
 #pragma once
 
+#include "gemm.h"
 #include "layer.h"
-#include "vec.h"
+#include "pairs.h"
 
 namespace ostinato::OSTINATO_ISA {
 
+// The same cell, whose products with matrices are those of bfloat16, summed in float32.
+template <class C> struct Paired : C {};
+
+template <class Cell> struct Operand {
+  using Type = typename Cell::Number;
+};
+template <class C> struct Operand<Paired<C>> {
+  using Type = Bf16Pair;
+};
+
 template <class Cell> struct Layout {
   using T = typename Cell::Number;
+  using N = typename Operand<Cell>::Type;  // as which states, weights and gradients enter products
+  static constexpr int held = Factor<N>::held;
+  static constexpr bool paired = held == 2;
   static constexpr int L = lanes<T>, C = Cell::G * Cell::units, R = rows_of<C>;
   static constexpr int panel_units = Cell::units * L;
   static constexpr int saved_row = Cell::units * Cell::S * L;  // numbers a row and panel
@@ -18,6 +32,7 @@ template <class Cell> struct Layout {
 
   static int64_t panels(int64_t units) { return blocks(units, panel_units); }
   static int64_t depth(int64_t units) { return panels(units) * C * L; }  // k of a product over all gates
+  static int64_t words(int64_t depth) { return blocks(depth, held); }
   static int64_t wide_panels(int64_t columns) { return blocks(columns, wide * L); }
 };
 
@@ -53,19 +68,24 @@ inline void transpose_block(const T* from, int64_t from_stride, int64_t rows, in
   for (int i = 0; i < min(L, columns); ++i) store(to + i * to_stride, block[i], static_cast<int>(min(L, to_width)));
 }
 
-// (G H, K) to panels p of (K, units, G, L); units beyond H are 0.
+// (G H, K) to panel p of (K, units, G, L); units beyond H are 0.
+template <class Cell, class T>
+void pack_forward_panel(const T* from, int64_t units, int64_t depth, const int (&gates)[Cell::G], T* to, int64_t p) {
+  using W = Layout<Cell>;
+  for (int c = 0; c < W::C; ++c) {
+    const int64_t unit = (p * Cell::units + c / Cell::G) * W::L;
+    const T* source = from + (gates[c % Cell::G] * units + unit) * depth;
+    for (int64_t k = 0; k < depth; k += W::L)
+      transpose_block<T>(source + k, depth, units - unit, depth - k, to + (k * W::C + c) * W::L, W::C * W::L, W::L);
+  }
+}
+
 template <class Cell, class T>
 void pack_forward(const T* from, int64_t units, int64_t depth, const int (&gates)[Cell::G], T* to, int64_t first,
                   int64_t last) {
   using W = Layout<Cell>;
   for (int64_t p = first; p < last; ++p)
-    for (int c = 0; c < W::C; ++c) {
-      const int64_t unit = (p * Cell::units + c / Cell::G) * W::L;
-      const T* source = from + (gates[c % Cell::G] * units + unit) * depth;
-      T* column = to + (p * depth * W::C + c) * W::L;
-      for (int64_t k = 0; k < depth; k += W::L)
-        transpose_block<T>(source + k, depth, units - unit, depth - k, column + k * W::C * W::L, W::C * W::L, W::L);
-    }
+    pack_forward_panel<Cell>(from, units, depth, gates, to + p * depth * W::C * W::L, p);
 }
 
 // Gradients in the layout of pack_forward, the panels `stride` deep, back.
@@ -84,30 +104,69 @@ void unpack_forward(const T* from, int64_t units, int64_t depth, int64_t stride,
     }
 }
 
-// (G H, K) to wide panels of K columns: for each, all gates of all units in the order of the gradients, `wide` vectors each.
+// (G H, K) to wide panel q of K columns: all gates of all units in the order of the gradients, `wide` vectors each.
+template <class Cell, class T>
+void pack_backward_panel(const T* from, int64_t units, int64_t columns, const int (&gates)[Cell::G], T* to, int64_t q) {
+  using W = Layout<Cell>;
+  constexpr int width = W::wide * W::L;
+  const int64_t column = q * width, count = min(width, columns - column);
+  for (int64_t vector = 0; vector < W::panels(units) * Cell::units; ++vector)
+    for (int g = 0; g < Cell::G; ++g)
+      for (int64_t u = 0; u < W::L; ++u) {
+        T* row = to + ((vector * Cell::G + g) * W::L + u) * width;
+        const int64_t unit = vector * W::L + u;
+        const bool real = unit < units;
+        const T* source = from + (gates[g] * units + unit) * columns + column;
+        if (real && count == width) {
+          for (int c = 0; c < width; ++c) row[c] = source[c];
+        } else {
+          for (int64_t c = 0; c < width; ++c) row[c] = real && c < count ? source[c] : T(0);
+        }
+      }
+}
+
 template <class Cell, class T>
 void pack_backward(const T* from, int64_t units, int64_t columns, const int (&gates)[Cell::G], T* to, int64_t first,
                    int64_t last) {
   using W = Layout<Cell>;
-  constexpr int width = W::wide * W::L;
-  const int64_t depth = W::depth(units);
-  for (int64_t q = first; q < last; ++q) {
-    T* panel = to + q * depth * width;
-    const int64_t column = q * width, count = min(width, columns - column);
-    for (int64_t vector = 0; vector < W::panels(units) * Cell::units; ++vector)
-      for (int g = 0; g < Cell::G; ++g)
-        for (int64_t u = 0; u < W::L; ++u) {
-          T* row = panel + ((vector * Cell::G + g) * W::L + u) * width;
-          const int64_t unit = vector * W::L + u;
-          const bool real = unit < units;
-          const T* source = from + (gates[g] * units + unit) * columns + column;
-          if (real && count == width) {
-            for (int c = 0; c < width; ++c) row[c] = source[c];
-          } else {
-            for (int64_t c = 0; c < width; ++c) row[c] = real && c < count ? source[c] : T(0);
-          }
-        }
+  for (int64_t q = first; q < last; ++q)
+    pack_backward_panel<Cell>(from, units, columns, gates, to + q * W::depth(units) * W::wide * W::L, q);
+}
+
+// pack(panel, where) for some panels of `depth` rows of `width` numbers, as products read them: paired, by way of `room`.
+template <class Cell, class Pack>
+void pack_operands(int64_t depth, int64_t width, int64_t first, int64_t last, typename Layout<Cell>::N* to,
+                   typename Cell::Number* room, Pack pack) {
+  const int64_t words = Layout<Cell>::words(depth);
+  for (int64_t p = first; p < last; ++p) {
+    if constexpr (Layout<Cell>::paired) {
+      pack(p, room);
+      for (int64_t k = 0; k < words; ++k)
+        pair_rows(room + 2 * k * width, 2 * k + 1 < depth ? room + (2 * k + 1) * width : nullptr, width,
+                  to + (p * words + k) * width);
+    } else {
+      pack(p, to + p * words * width);
+    }
   }
+}
+
+template <class Cell>
+void pack_forward_operands(const void* from, int64_t units, int64_t depth, const int (&gates)[Cell::G],
+                           typename Layout<Cell>::N* to, typename Cell::Number* room, int64_t first, int64_t last) {
+  using T = typename Cell::Number;
+  pack_operands<Cell>(depth, Layout<Cell>::C * lanes<T>, first, last, to, room, [&](int64_t p, T* panel) {
+    pack_forward_panel<Cell>(static_cast<const T*>(from), units, depth, gates, panel, p);
+  });
+}
+
+template <class Cell>
+void pack_backward_operands(const void* from, int64_t units, int64_t columns, const int (&gates)[Cell::G],
+                            typename Layout<Cell>::N* to, typename Cell::Number* room, int64_t first, int64_t last) {
+  using T = typename Cell::Number;
+  using W = Layout<Cell>;
+  pack_operands<Cell>(W::depth(units), W::wide * W::L, first, last, to, room, [&](int64_t q, T* panel) {
+    pack_backward_panel<Cell>(static_cast<const T*>(from), units, columns, gates, panel, q);
+  });
 }
 
 // Biases of the input columns (the hidden bias added where the cell folds it), and the cell's further parameters, A

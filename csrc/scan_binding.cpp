@@ -21,7 +21,9 @@ void* out(uintptr_t address) { return reinterpret_cast<void*>(address); }
 const ScanKernel& kernel(int cell, int number) {
   if (cell < 0 || cell >= static_cast<int>(ScanCell::count)) throw nb::value_error("no such cell");
   if (number < 0 || number >= static_cast<int>(Number::count)) throw nb::value_error("no such number");
-  return isa().scans[cell][number];
+  const ScanKernel& found = isa().scans[cell][number];
+  if (found.forward == nullptr) throw nb::value_error("no such number for this cell");
+  return found;
 }
 
 // The rows as Python hands them over: the address of the batch sizes (T), never rising, and of the flags (N) or 0.

@@ -218,7 +218,7 @@ template <class Cell> struct Stages {
     for (int64_t v = my.first; v < my.last; ++v)
       in_tiles<Hidden::R>(count, [&](int64_t at, int n) {
         vec<T> sums[Hidden::R * G];
-        const T* h[Hidden::R];
+        const T* h[Hidden::R] = {};
         for (int r = 0; r < n; ++r) h[r] = rows[at + r].h;
         product_rows<G>(h, n, h_panels + v * outputs * G * L, outputs, sums);
         for (int r = 0; r < n; ++r) first(rows[at + r], sums + r * G, v);

@@ -116,7 +116,7 @@ template <class Cell> struct Share {
   // `most`: bytes of recurrent weights up to which each member may read them all.
   Share(const Rows& rows, int64_t units, int id, int count, int64_t most = 640 << 10) : id(id), count(count) {
     using W = Layout<Cell>;
-    const int64_t bytes = W::panels(units) * W::C * W::L * units * static_cast<int64_t>(sizeof(typename Cell::Number));
+    const int64_t bytes = W::panels(units) * W::C * W::L * W::words(units) * static_cast<int64_t>(sizeof(typename W::N));
     by_slots = count > 1 && rows.slots >= 4 * count && bytes <= most;
   }
   bool by_units() const { return count > 1 && !by_slots; }

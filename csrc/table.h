@@ -10,13 +10,6 @@
 
 namespace ostinato::OSTINATO_ISA {
 
-template <class C> constexpr Kernel kernel() {
-  return {
-      [](int64_t units, int64_t total) { return Layout<C>::panels(units) * total * Layout<C>::saved_row; },
-      forward_scratch<C>, backward_scratch<C>, members_for<C>, forward<C>, backward<C>,
-  };
-}
-
 template <class C> constexpr Kernel staged() {
   return {staged_saved_size<C>, staged_forward_scratch<C>, staged_backward_scratch<C>, members_for<typename C::Hidden>,
           staged_forward<C>,    staged_backward<C>};
