@@ -12,6 +12,7 @@
 
 #include "isa.h"
 #include "pool.h"
+#include "rows_binding.h"
 #include "scan_binding.h"
 #include "stream_binding.h"
 #include "team.h"
@@ -262,6 +263,7 @@ NB_MODULE(_native, m) {
   });
   m.def("forward", &forward);
   m.def("backward", &backward);
+  bind_rows(m);
   bind_scan(m);
   bind_stream(m);
 }

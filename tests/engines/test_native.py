@@ -16,7 +16,8 @@ from oracle import LENGTHS, close, shapes
 
 from ostinato.cells import CELLS, Weights
 from ostinato.engines import Request, force, run
-from ostinato.engines.native_operators import KERNELS, MISSING, Call
+from ostinato.engines.core import MISSING
+from ostinato.engines.native_operators import KERNELS, Call
 from ostinato.sequences import Ragged, pack, unpack
 
 if MISSING is None:

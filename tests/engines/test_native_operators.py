@@ -12,7 +12,8 @@ from torch.utils.checkpoint import checkpoint
 
 from ostinato import nn
 from ostinato.engines import force
-from ostinato.engines.native_operators import KERNELS, MISSING, Call, backward_operator, forward_operator, layout
+from ostinato.engines.core import MISSING
+from ostinato.engines.native_operators import KERNELS, Call, backward_operator, forward_operator, layout
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason="the C++ module is not built")
 

@@ -18,7 +18,7 @@ from ostinato.engines import force, steps
 CELLS = ["rnn", "rnn_relu", "lstm", "gru"]
 OTHERS = ["gru_before", "lstm_projected"]
 SIZES = [1, 2, 3, 7, 15, 16, 17, 31, 33, 64, 65, 130]
-ISAS = [] if steps.MISSING else steps._native.isas()
+ISAS = [] if steps.MISSING else steps.native.isas()
 ENGINES = [*ISAS, "reference"]
 pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")  # torch's, once
 
@@ -30,10 +30,10 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
         with force("reference"):
             yield request.param
         return
-    before = steps._native.isa()
-    steps._native.choose_isa(request.param)
+    before = steps.native.isa()
+    steps.native.choose_isa(request.param)
     yield request.param
-    steps._native.choose_isa(before)
+    steps.native.choose_isa(before)
 
 
 def layer(kind: str, I: int, H: int, L: int = 1, **more: Any) -> Any:  # noqa: E741
@@ -203,10 +203,10 @@ def test_every_instruction_set_agrees(kind: str, weights: Any) -> None:
     assert "reference" in repr(stream)
     wanted = stream.step(x)
     for isa in ISAS:
-        before = steps._native.isa()
-        steps._native.choose_isa(isa)
+        before = steps.native.isa()
+        steps.native.choose_isa(isa)
         stream = of.stream(9, weights=weights)
-        steps._native.choose_isa(before)
+        steps.native.choose_isa(before)
         assert f"native: C++ kernels for {isa}" in repr(stream)
         close(stream.step(x), wanted.double(), "value")
 

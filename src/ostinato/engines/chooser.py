@@ -61,7 +61,7 @@ def run(request: Request) -> Result:
 
 
 def dense_kernel(cell_name: str, input: Tensor, *, projected: bool) -> Kernel | None:
-    """The fastest call for a whole stack over equal lengths, where its engine would be chosen; else None.
+    """The fastest call for a whole stack, where its engine would be chosen; else None.
 
     A layer asks here first, so that the plain case costs no more than it must.
     """

@@ -7,13 +7,14 @@ has two forms: torch.func can transform the one, and a plain call of the other c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from ostinato.cells import CELLS, Weights
+from ostinato.engines.core import unseen
+from ostinato.engines.derivatives import second_derivative
 from ostinato.engines.native_operators import (
     KEEP_ALL,
     KEEP_LITTLE,
@@ -26,7 +27,6 @@ from ostinato.engines.native_operators import (
     backward_operator,
     forward,
     forward_operator,
-    layout,
     sizes_of,
 )
 from ostinato.engines.noise import Noise
@@ -80,10 +80,6 @@ class Form(NamedTuple):
 FLOW = 3
 """How many tensors say how the steps flow: batch sizes, reset flags, sequences."""
 
-PLAIN = {torch.Tensor, torch.nn.Parameter}
-"""Tensors that are nothing more."""
-
-
 def layer(
     inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], call: Call, *, low: bool = False
 ) -> Sequence[Tensor]:
@@ -100,10 +96,7 @@ def layer(
         found = cast("list[Tensor]", forward_operator(inputs, flow, weights, cell, noise, seed, form, keep))
         return found[:-1] if wanted else found
     transformed = torch._C._are_functorch_transforms_active()
-    plain = not transformed and not torch._C._len_torch_dispatch_stack()
-    plain = plain and all(type(part) in PLAIN and part.is_cpu for part in tensors)
-    plain = plain and all(part is None or part.is_cpu for part in flow)
-    sizes = sizes_of(inputs, flow, weights, call) if plain else None
+    sizes = sizes_of(inputs, flow, weights, call) if unseen((*tensors, *flow)) else None
     own = Form(call, len(inputs), KEEP_LITTLE if low else KEEP_ALL, sizes)
     if transformed:
         return apply_forward(own, *flow, *tensors)[:-1]
@@ -227,21 +220,14 @@ def _second(
     upstream, rest = list(tensors[: 1 + form.parts]), tensors[1 + form.parts :]
     flow, inputs, weights = form.parted(rest)
     given = [part for part in upstream if part is not None]
+    wanted = [None if number == 0 and not want_x else part for number, part in enumerate(gradients)]
 
     def outputs(*leaves: Tensor) -> tuple[Tensor, ...]:
         found = _equations(form, flow, leaves[: form.inputs], leaves[form.inputs :])
         return tuple(part for part, above in zip(found, upstream, strict=True) if above is not None)
 
-    def first(*leaves: Tensor) -> Sequence[Tensor]:
-        return cast("Sequence[Tensor]", vjp(outputs, *leaves[len(given) :])[1](leaves[: len(given)]))
-
-    vjp: Callable[..., Any] = torch.func.vjp
     with torch.autocast("cpu", enabled=False):
-        values, pull = vjp(first, *given, *inputs, *weights)
-        wanted = [None if number == 0 and not want_x else part for number, part in enumerate(gradients)]
-        pairs = zip(values, wanted, strict=True)
-        pulled = pull(tuple(torch.zeros_like(value) if part is None else part for value, part in pairs))
-    found = iter(pulled)
+        found = iter(second_derivative(outputs, given, (*inputs, *weights), wanted))
     return [*(None if part is None else next(found) for part in upstream), *[None] * FLOW, *found]
 
 
@@ -249,29 +235,22 @@ def _equations(form: Form, flow: Maybe, inputs: Sequence[Tensor], weights: Seque
     """``y`` and the parts of the final state by the reference engine."""
     x, *states = inputs
     batch_sizes, reset, sequences = flow
-    call, outputs = form.call, weights[1].shape[-1]
-    units = weights[0].shape[0] // len(CELLS[form.call.cell].gates)
+    call, cell = form.call, CELLS[form.call.cell]
+    sizes = sizes_of(inputs, flow, weights, call)
     if batch_sizes is None:
-        steps, slots = x.shape[:2]
-        batch_sizes = torch.full((steps if slots else 0,), slots)
-    else:
-        slots = states[0].shape[1]
-    order = torch.arange(slots) if sequences is None else sequences
+        batch_sizes = torch.full((sizes.steps if sizes.slots else 0,), sizes.slots)
+    order = torch.arange(sizes.slots) if sequences is None else sequences
     rows = Packed(x.reshape(-1, x.shape[-1]), batch_sizes, order)
-    if not states:
-        states = [x.new_zeros(call.directions, slots, width) for width in (outputs, units)[: form.parts]]
-    noise, number = noise_of(call)
-    named = layout(call.cell, x.shape[-1], units, outputs, bias=True)
-    if len(named) * call.directions != len(weights):
-        named = layout(call.cell, x.shape[-1], units, outputs, bias=False)
-    results = []
+    states = states or [x.new_zeros(shape) for shape in sizes.states(call)]
+    noise, number = Noise.from_numbers(call.noise, call.seed)
+    results, names = [], sizes.names
     for d in range(call.directions):
-        own = weights[d * len(named) : (d + 1) * len(named)]
+        own = weights[d * len(names) : (d + 1) * len(names)]
         request = Request(
-            CELLS[call.cell],
-            Weights(**dict(zip(named, own, strict=True))),
+            cell,
+            Weights(**dict(zip(names, own, strict=True))),
             rows,
-            CELLS[call.cell].State(*(part[d] for part in states)),
+            cell.State(*(part[d] for part in states)),
             None if reset is None else reset[d],
             reverse=d == 1 or call.reverse,
             noise=noise,
@@ -281,16 +260,6 @@ def _equations(form: Form, flow: Maybe, inputs: Sequence[Tensor], weights: Seque
     y = torch.cat([result.output for result in results], 1)
     y = y.reshape(*x.shape[:-1], y.shape[-1])  # named: without a step, -1 could be anything
     return [y, *(torch.stack(parts) for parts in zip(*(result.state for result in results), strict=True))]
-
-
-def noise_of(call: Call) -> tuple[Noise | None, int]:
-    """The noise of a call as the reference engine wants it, and the number of the layer."""
-    if not call.noise:
-        return None, 0
-    training, recurrent, zoneout_h, zoneout_c, number = call.noise
-    seed = torch.tensor(call.seed) if training else None
-    inside = Noise(recurrent_dropout=recurrent, zoneout_h=zoneout_h, zoneout_c=zoneout_c)
-    return replace(inside, training=bool(training), seed=seed), int(number)
 
 
 def _looped(

@@ -31,18 +31,7 @@ from torch import Tensor
 
 from ostinato.cells import CELLS
 from ostinato.cells import Sizes as Shape
-
-try:
-    from ostinato.engines import _native
-
-    MISSING: str | None = None
-except ImportError as error:
-    broken = (error.path or "").endswith((".so", ".pyd"))
-    MISSING = (
-        f"its C++ module cannot be loaded ({error}); install Ostinato again"
-        if broken
-        else "its C++ module is not built; install a C++17 compiler, then Ostinato again"
-    )
+from ostinato.engines.core import NUMBERS, native
 
 
 class Kernel(NamedTuple):
@@ -75,9 +64,6 @@ KERNELS = {
 
 LARGE = 8 << 20
 """Bytes from which what is kept for backward lies in the module's own buffers, whose pages are used again."""
-
-NUMBERS = {torch.float32: 0, torch.float64: 1}
-"""The dtypes that it serves."""
 
 LIBRARY = torch.library.Library("ostinato", "FRAGMENT")
 LIBRARY.define(
@@ -149,7 +135,7 @@ class Sizes(NamedTuple):
 
     def kept(self, call: Call, dtype: torch.dtype, keep: int) -> tuple[int, int]:
         """The shape of what is kept for backward, in the kernels' own order."""
-        gates = _native.saved_size(self.code(call), NUMBERS[dtype], self.units, 1) if keep == KEEP_ALL else 0
+        gates = native.saved_size(self.code(call), NUMBERS[dtype], self.units, 1) if keep == KEEP_ALL else 0
         return call.directions, (gates + (call.kernel.parts - 1) * self.units) * self.total
 
     def shape(self, call: Call, dtype: torch.dtype, flow: Maybe) -> Any:
@@ -158,7 +144,7 @@ class Sizes(NamedTuple):
         batch_sizes, reset, sequences = addresses(flow)
         sizes = (self.inputs, self.units, self.steps, self.slots, self.total)
         outputs = self.outputs if "hr" in self.names else 0
-        return _native.shape(*head, *sizes, batch_sizes, reset, sequences, outputs, call.noise, call.seed)
+        return native.shape(*head, *sizes, batch_sizes, reset, sequences, outputs, call.noise, call.seed)
 
 
 KEEP_NOTHING, KEEP_ALL, KEEP_LITTLE = 0, 1, 2
@@ -252,7 +238,7 @@ def forward(
     for own in placed(weights, sizes, call):
         parts += own
     shape, low = sizes.shape(call, x.dtype, flow), keep == KEEP_LITTLE
-    _native.forward(shape, call.kernel.parts > 1, low, addresses(parts))
+    native.forward(shape, call.kernel.parts > 1, low, addresses(parts))
     return [y, *after, *kept]
 
 
@@ -267,7 +253,7 @@ def room(shape: tuple[int, ...], like: Tensor) -> Tensor:
     count = shape[0] * shape[1]
     if count * like.itemsize < LARGE:
         return like.new_empty(shape)
-    return torch.from_numpy(_native.buffer(NUMBERS[like.dtype], count)).view(shape)
+    return torch.from_numpy(native.buffer(NUMBERS[like.dtype], count)).view(shape)
 
 
 def backward(
@@ -291,7 +277,7 @@ def backward(
     for d, (own, its) in enumerate(both):
         parts += [*own, *its, dx[d] if want_x else None]
     low = kept[1].shape != sizes.kept(call, x.dtype, KEEP_ALL)
-    _native.backward(sizes.shape(call, x.dtype, flow), call.kernel.parts > 1, low, addresses(parts))
+    native.backward(sizes.shape(call, x.dtype, flow), call.kernel.parts > 1, low, addresses(parts))
     if len(dx) > 1:
         dx[0].add_(dx[1])
     return [dx[0] if want_x else x.new_empty(0), *dstates, *dweights]

@@ -21,7 +21,7 @@ row, then 32-bit lanes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,6 +69,27 @@ class Noise:
         """From the shares in the order of :data:`KINDS`; in training if there is a seed."""
         named: dict[str, Any] = dict(zip(KINDS, rates, strict=True))
         return cls(**named, training=seed is not None, seed=seed)
+
+    @classmethod
+    def from_numbers(cls, numbers: Sequence[float], seed: int) -> tuple[Noise | None, int]:
+        """What acts within the recurrence of a layer, and the number of the layer: the inverse of :meth:`numbers`."""
+        if not numbers:
+            return None, 0
+        training, recurrent, zoneout_h, zoneout_c, layer = numbers
+        drawn = torch.tensor(seed) if training else None
+        shares = {"recurrent_dropout": recurrent, "zoneout_h": zoneout_h, "zoneout_c": zoneout_c}
+        return cls(**shares, training=bool(training), seed=drawn), int(layer)
+
+    def numbers(self, layer: int) -> tuple[tuple[float, ...], int]:
+        """What acts within the recurrence of ``layer`` as plain numbers, and the seed; none if nothing does.
+
+        The numbers are whether in training (0 or 1), the shares of recurrent dropout and of zoneout of h and c, and the
+        layer.
+        """
+        if not self.inside:
+            return (), 0
+        recurrent, seed = (0.0, 0) if self.seed is None else (self.recurrent_dropout, int(self.seed))
+        return (float(self.seed is not None), recurrent, self.zoneout_h, self.zoneout_c, float(layer)), seed
 
     @property
     def rates(self) -> dict[str, float]:

@@ -17,15 +17,18 @@ from ostinato.sequences.segments import episode_ends
 
 
 class Kernel(NamedTuple):
-    """A whole stack over equal lengths in one call.
+    """A whole stack in one call.
 
     ``call`` has the arguments of ``torch.lstm``: input ``(T, B, I)``, state (one tensor or a tuple), weights, whether
     there are biases, ``L``, dropout, whether in training, bidirectional, batch first. It gives the output and the parts
-    of the final state. ``needs_state``: whether the state must be given; else None is zero.
+    of the final state. ``needs_state``: whether the state must be given; else None is zero. ``ragged``: whether it also
+    takes packed rows ``(N, I)`` with ``batch_sizes=`` ``(T,)``, and with them ``reset=`` ``(N,)`` or None; the state,
+    ``(L * D, B, ·)`` by slot, must then be given.
     """
 
     call: Callable[..., Sequence[Tensor]]
     needs_state: bool
+    ragged: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple, final
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 from torch.nn.functional import linear
 
 from ostinato.cells import Weights
 from ostinato.cells.base import like
 from ostinato.cells.rg_lru import block_product
+from ostinato.engines.core import native, refusal
 from ostinato.engines.request import Engine, Request, Result, Stack, StackResult
-from ostinato.engines.scan_operators import MISSING, NUMBERS, native, run_scan
+from ostinato.engines.scan_operators import run_scan
 from ostinato.sequences import Packed
 
 
@@ -41,15 +41,9 @@ class ScanEngine(Engine):
         """Other cells, devices and dtypes than the kernels', noise inside, traces, forward-mode derivatives."""
         if request.cell.name not in OPERANDS:
             return f"cell '{request.cell.name}' is not a recurrence element by element"
-        if MISSING is not None:
-            return MISSING
-        if request.trace:
-            return "its kernels keep states and gates to themselves"
         if request.noise is not None and request.noise.inside:
             return "its kernels have neither recurrent dropout nor zoneout"
-        if forward_ad._current_level >= 0:
-            return "its kernels do not work under jvp or forward-mode differentiation"
-        return _other_numbers(request)
+        return refusal(request)
 
     def how(self, request: Request) -> str:  # noqa: ARG002
         """The instruction set and the threads."""
@@ -82,19 +76,6 @@ class ScanEngine(Engine):
     def run_whole(self, stack: Stack) -> StackResult:
         """Never called."""
         raise NotImplementedError
-
-
-def _other_numbers(request: Request) -> str | None:
-    """Why the kernels cannot read the numbers, if so."""
-    data, weight = request.rows.data, request.weights.ih
-    if data.device.type != "cpu" or weight.device.type != "cpu":
-        return f"it serves the CPU, not {data.device.type}"
-    dtypes = {weight.dtype, data.dtype, *(part.dtype for part in request.state)}
-    if torch.is_autocast_enabled("cpu"):
-        dtypes = {weight.dtype}
-    if len(dtypes) > 1 or weight.dtype not in NUMBERS:
-        return f"it computes in float32 or float64, not {' and '.join(sorted(map(str, dtypes)))}"
-    return None
 
 
 def _last(y: Tensor, at: Tensor, first: Tensor) -> Tensor:

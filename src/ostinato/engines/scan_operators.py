@@ -9,23 +9,14 @@ derivatives beyond the first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
+from ostinato.engines.core import NUMBERS, native
+from ostinato.engines.derivatives import second_derivative
 from ostinato.engines.scan_equations import scanned
-
-MISSING: str | None = None
-native: Any = None
-try:
-    native = import_module("ostinato.engines._native")
-except ImportError:
-    MISSING = "its compiled module is not there"
-
-NUMBERS = {torch.float32: 0, torch.float64: 1}
-"""The dtypes that the kernels know, and their numbers there."""
 
 Flow = tuple[Tensor, Tensor | None]
 """Batch sizes ``(T,)`` and flags ``(N,)``."""
@@ -200,19 +191,14 @@ def _second_derivative(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
     """Through the equations, whose derivatives know no end."""
     dy, dlast, *operands, sizes, reset = ctx.saved_tensors
     there = [part for part in operands if part is not None]
+    wanted = [part for part, operand in zip(gradients, operands, strict=True) if operand is not None]
 
     def outputs(*given: Tensor) -> tuple[Tensor, Tensor]:
         parts = iter(given)
         full: Any = [None if part is None else next(parts) for part in operands]
         return scanned(tuple(full), (sizes, reset), ctx.kernel, reverse=ctx.reverse)
 
-    def slopes(*given: Tensor) -> tuple[Tensor, ...]:
-        return tuple(torch.func.vjp(outputs, *given[2:])[1](given[:2]))
-
-    values, pull = cast("Any", torch.func).vjp(slopes, dy, dlast, *there)
-    wanted = [part for part, operand in zip(gradients, operands, strict=True) if operand is not None]
-    pairs = zip(wanted, values, strict=True)
-    found = iter(pull(tuple(torch.zeros_like(value) if part is None else part for part, value in pairs)))
+    found = iter(second_derivative(outputs, (dy, dlast), there, wanted))
     first = [next(found), next(found), *(None if part is None else next(found) for part in operands)]
     return *first, None, None, None, None, None
 

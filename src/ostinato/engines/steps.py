@@ -13,14 +13,7 @@ from torch import Tensor
 from ostinato.cells import Cell, State, Weights
 from ostinato.cells.base import like
 from ostinato.engines.chooser import FORCED
-
-MISSING: str | None = None
-"""Why the native core is not there, if it is not."""
-
-try:
-    from ostinato.engines import _native
-except ImportError as error:
-    MISSING = f"the native module cannot be loaded: {error}"
+from ostinato.engines.core import MISSING, native
 
 Stored = Literal["float32", "float64", "bfloat16", "int8"]
 """How weights are kept. Sums are float32, with ``float64`` weights float64."""
@@ -91,8 +84,8 @@ class NativeSteps:
         gates, inputs = weights[0].ih.shape
         units, threads = gates // len(cell.gates), torch.get_num_threads()
         self.dtype = number(stored)
-        self.native = _native.Stream(CELLS.index(cell.name), STORED.index(stored), inputs, units, len(weights), threads)
-        self.how = f"native: C++ kernels for {_native.isa()}"
+        self.native = native.Stream(CELLS.index(cell.name), STORED.index(stored), inputs, units, len(weights), threads)
+        self.how = f"native: C++ kernels for {native.isa()}"
         self.acquire: Callable[[], bool] = self.native.acquire
         self.release: Callable[[], None] = self.native.release
         exchange = hasattr(Tensor, "__dlpack_c_exchange_api__")  # PyTorch 2.10 and later

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import Generic, TypeVar, final
 
 import torch
@@ -10,8 +11,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from ostinato.cells.base import S, like
-from ostinato.sequences import Packed, Ragged, pack, unpack
-from ostinato.sequences.packed import layout_of
+from ostinato.engines.places import Places
+from ostinato.sequences import Packed, Ragged
 
 F = TypeVar("F", Tensor, PackedSequence, Ragged)
 """A form: a padded tensor, a ``PackedSequence`` or a ``Ragged``."""
@@ -21,10 +22,28 @@ Flags = Tensor | PackedSequence | Ragged
 
 
 class Form(ABC, Generic[F]):
-    """What came in, as packed ``rows``, and how the answer goes out."""
+    """What came in, as packed rows, and how the answer goes out.
 
-    rows: Packed
+    ``data``, ``batch_sizes``, ``order`` and ``slots`` are those of :class:`~ostinato.sequences.Packed`; ``in_order``:
+    whether the sequences lie in the order of their slots.
+    """
+
+    data: Tensor
+    batch_sizes: Tensor
+    order: Tensor
+    slots: Tensor
+    in_order = True
     unbatched = False
+
+    @cached_property
+    def rows(self) -> Packed:
+        """All of it."""
+        return Packed(self.data, self.batch_sizes, self.order)
+
+    def place(self, places: Places, rows: Tensor) -> None:
+        """Take the rows that lie there."""
+        self.data, self.batch_sizes = places.pack(rows), places.batch_sizes
+        self.order, self.slots, self.in_order = places.order, places.slots, places.sorted
 
     @abstractmethod
     def restore(self, data: Tensor) -> F:
@@ -40,19 +59,19 @@ class RaggedForm(Form[Ragged]):
     """A :class:`Ragged`."""
 
     def __init__(self, ragged: Ragged) -> None:
-        self.lengths = ragged.lengths
-        self.rows = pack(ragged)
+        self.places = Places.end_to_end(ragged.lengths)
+        self.place(self.places, ragged.values)
 
     def restore(self, data: Tensor) -> Ragged:
         """A Ragged of the same lengths."""
-        return unpack(self.rows.with_data(data))
+        return Ragged(self.places.unpack(data), self.places.lengths)
 
     def flags(self, reset: Flags) -> Tensor:
         """From a Ragged of bool, or its values."""
-        if isinstance(reset, Ragged) and not torch.equal(reset.lengths, self.lengths):
+        if isinstance(reset, Ragged) and not torch.equal(reset.lengths, self.places.lengths):
             raise ValueError("reset is a Ragged of other lengths than the input")
-        values = checked_flags(reset.values if isinstance(reset, Ragged) else reset, self.rows.data.shape[:1])
-        return pack(Ragged(values, self.lengths)).data
+        values = checked_flags(reset.values if isinstance(reset, Ragged) else reset, self.data.shape[:1])
+        return self.places.pack(values)
 
 
 @final
@@ -61,9 +80,12 @@ class PackedForm(Form[PackedSequence]):
 
     def __init__(self, packed: PackedSequence) -> None:
         self.packed = packed
-        order = packed.sorted_indices
-        count = int(packed.batch_sizes[0])
-        self.rows = Packed(packed.data, packed.batch_sizes, torch.arange(count) if order is None else order.cpu())
+        self.data, self.batch_sizes = packed.data, packed.batch_sizes
+        order, slots = packed.sorted_indices, packed.unsorted_indices
+        if order is None or slots is None:
+            self.order = self.slots = torch.arange(int(packed.batch_sizes[0]))
+        else:
+            self.order, self.slots, self.in_order = order.cpu(), slots.cpu(), False
 
     def restore(self, data: Tensor) -> PackedSequence:
         """A PackedSequence of the same layout."""
@@ -73,7 +95,7 @@ class PackedForm(Form[PackedSequence]):
         """From a PackedSequence of bool of the same layout, or its data."""
         if isinstance(reset, PackedSequence) and not torch.equal(reset.batch_sizes, self.packed.batch_sizes):
             raise ValueError("reset is a PackedSequence of another layout than the input")
-        return checked_flags(reset.data if isinstance(reset, PackedSequence) else reset, self.rows.data.shape[:1])
+        return checked_flags(reset.data if isinstance(reset, PackedSequence) else reset, self.data.shape[:1])
 
 
 @final
@@ -86,41 +108,36 @@ class PaddedForm(Form[Tensor]):
     def __init__(self, padded: Tensor, lengths: Tensor | None, *, batch_first: bool) -> None:
         self.unbatched = padded.dim() == 2
         self.batch_first = batch_first and not self.unbatched
-        in_time = self._in_time(padded)
-        self.steps, self.batch = in_time.shape[:2]
-        equal = lengths is None or bool((lengths == self.steps).all())
-        if lengths is None or equal:
-            sizes = torch.full((self.steps if self.batch else 0,), self.batch)
-            layout_order, self.index = torch.arange(self.batch), None
-            data = in_time.reshape(self.steps * self.batch, *in_time.shape[2:])
+        padded = padded.unsqueeze(1) if self.unbatched else padded
+        self.shape = padded.shape[:2]
+        batch, steps = self.shape if self.batch_first else self.shape[::-1]
+        places = None if lengths is None else Places.padded(lengths, steps, batch_first=self.batch_first)
+        self.places = None if places is None or places.total == places.count else places
+        if self.places is not None:
+            self.place(self.places, padded.flatten(0, 1))
         else:
-            rows, sizes, layout_order = layout_of(lengths, torch.arange(self.batch) * self.steps)
-            rows = rows % self.steps * self.batch + rows.div(self.steps, rounding_mode="floor")
-            self.index = rows.to(padded.device)
-            data = in_time.reshape(self.steps * self.batch, *in_time.shape[2:]).index_select(0, self.index)
-        self.rows = Packed(data, sizes, layout_order)
+            self.data, self.batch_sizes = self._in_time(padded), torch.full((steps if batch else 0,), batch)
+            self.order = self.slots = torch.arange(batch)
 
     def _in_time(self, padded: Tensor) -> Tensor:
-        """As ``(T, B, *)``."""
-        if self.unbatched:
-            return padded.unsqueeze(1)
-        return padded.transpose(0, 1) if self.batch_first else padded
+        """Equal lengths as rows ``(T B, *)``."""
+        return (padded.transpose(0, 1) if self.batch_first else padded).flatten(0, 1)
 
     def restore(self, data: Tensor) -> Tensor:
         """A padded tensor of the same shape; its padding is zero."""
-        if self.index is not None:
-            data = data.new_zeros(self.steps * self.batch, *data.shape[1:]).index_copy(0, self.index, data)
-        padded = data.reshape(self.steps, self.batch, *data.shape[1:])
-        if self.unbatched:
-            return padded.squeeze(1)
-        return padded.transpose(0, 1) if self.batch_first else padded
+        shape = data.shape[1:]
+        if self.places is not None:
+            padded = self.places.unpack(data).reshape(*self.shape, *shape)
+        elif self.batch_first:
+            padded = data.reshape(*self.shape[::-1], *shape).transpose(0, 1)
+        else:
+            padded = data.reshape(*self.shape, *shape)
+        return padded.squeeze(1) if self.unbatched else padded
 
     def flags(self, reset: Flags) -> Tensor:
         """From a bool tensor of the shape of the input without its last dimension."""
-        shape = (self.batch, self.steps) if self.batch_first else (self.steps, self.batch)
-        flags = checked_flags(reset, torch.Size(shape[:1] if self.unbatched else shape))
-        flat = self._in_time(flags).reshape(-1)
-        return flat if self.index is None else flat.index_select(0, self.index)
+        flags = checked_flags(reset, self.shape[:1] if self.unbatched else self.shape).reshape(self.shape)
+        return self._in_time(flags) if self.places is None else self.places.pack(flags.flatten())
 
 
 def checked_flags(reset: Flags, shape: torch.Size) -> Tensor:
@@ -140,6 +157,4 @@ def checked_flags(reset: Flags, shape: torch.Size) -> Tensor:
 
 def ordered(state: S, order: Tensor) -> S:
     """States ``(L * D, B, ·)`` with their batch in another order."""
-    if bool((order == torch.arange(order.numel())).all()):
-        return state
     return like(state, (part.index_select(1, order.to(part.device)) for part in state))

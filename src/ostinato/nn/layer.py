@@ -195,10 +195,9 @@ class Layer(torch.nn.RNNBase):
             ValueError, RuntimeError: shapes or dtypes do not fit, as in ``torch.nn``.
         """
         if isinstance(input, Tensor) and input.dim() in {2, 3}:
-            compiling, noise = torch.compiler.is_compiling(), self.active_noise
-            usual = self.memory == "all" and (noise is None or noise.plain)
-            if usual and lengths is None and reset is None and (compiling or 0 not in input.shape):
-                kernel = dense_kernel(self.cell_name, input, projected=self.proj_size > 0)
+            compiling = torch.compiler.is_compiling()
+            if lengths is None and reset is None and (compiling or 0 not in input.shape):
+                kernel = self._kernel(input)
                 if kernel is not None:
                     return self._dense(kernel, input, hx)
             if compiling:
@@ -234,21 +233,36 @@ class Layer(torch.nn.RNNBase):
 
     def _run(self, form: Form[F], hx: Hidden | None, reset: Flags | None, *, trace: bool) -> StackResult:
         """The engines' answer, its state in the order of the sequences."""
-        state = self._initial(hx, len(form.rows), form.rows.data, unbatched=form.unbatched)
-        result = run_stack(
-            Stack(
-                cell=self.cell,
-                weights=self.layer_weights(),
-                rows=form.rows,
-                state=ordered(state, form.rows.order),
-                reset=None if reset is None else form.flags(reset),
-                bidirectional=self.bidirectional,
-                trace=trace,
-                low=self.memory == "low",
-                noise=self.active_noise,
+        state = self._initial(hx, len(form.order), form.data, unbatched=form.unbatched)
+        if hx is not None and not form.in_order:  # else it is the same for all
+            state = ordered(state, form.order)
+        flags = None if reset is None else form.flags(reset)
+        kernel = None if trace or torch.compiler.is_compiling() else self._kernel(form.data)
+        if kernel is not None and kernel.ragged:
+            output, *after = self._called(kernel, form.data, state, batch_sizes=form.batch_sizes, reset=flags)
+            result = StackResult(output, like(state, after), [])
+        else:
+            result = run_stack(
+                Stack(
+                    cell=self.cell,
+                    weights=self.layer_weights(),
+                    rows=form.rows,
+                    state=state,
+                    reset=flags,
+                    bidirectional=self.bidirectional,
+                    trace=trace,
+                    low=self.memory == "low",
+                    noise=self.active_noise,
+                )
             )
-        )
-        return result._replace(state=ordered(result.state, form.rows.slots))
+        return result if form.in_order else result._replace(state=ordered(result.state, form.slots))
+
+    def _kernel(self, data: Tensor) -> Kernel | None:
+        """The call for the whole stack, if nothing is asked but what torch.nn knows, and an engine has one."""
+        noise = self.active_noise
+        if self.memory != "all" or not (noise is None or noise.plain):
+            return None
+        return dense_kernel(self.cell_name, data, projected=self.proj_size > 0)
 
     def _dense(self, kernel: Kernel, input: Tensor, hx: Hidden | None) -> tuple[Tensor, Hidden]:
         """Equal lengths and nothing else asked: one call for the stack, as torch.nn does."""
@@ -256,10 +270,19 @@ class Layer(torch.nn.RNNBase):
         dense = input.unsqueeze(1) if unbatched else input
         batch_first = self.batch_first and not unbatched
         self.check_input(dense, None)
-        hidden: Hidden | None = None
+        state: State | None = None
         if hx is not None or self.start.learned_state or kernel.needs_state:
             state = self._initial(hx, dense.shape[0 if batch_first else 1], dense, unbatched=unbatched)
-            hidden = cast("Hidden", tuple(state) if len(state) > 1 else state[0])
+        output, *after = self._called(kernel, dense, state, batch_first=batch_first)
+        if unbatched:
+            output, after = output.squeeze(1), [part.squeeze(1) for part in after]
+        return output, tuple(after) if len(after) > 1 else after[0]
+
+    def _called(
+        self, kernel: Kernel, data: Tensor, state: State | None, *, batch_first: bool = False, **flow: Tensor | None
+    ) -> Sequence[Tensor]:
+        """The kernel's answer: the output and the parts of the final state."""
+        hidden = state if state is None else tuple(state) if len(state) > 1 else state[0]
         own = self._parameters
         names = self._flat_weights_names
         # a parametrised weight is no parameter but an attribute that is computed
@@ -267,10 +290,7 @@ class Layer(torch.nn.RNNBase):
         # In eval mode too a gradient may be wanted; cuDNN then needs train=True, and no dropout makes it harmless.
         share, train = (self.dropout, True) if self.training else (0.0, torch.is_grad_enabled())
         options = (self.bias, self.num_layers, share, train, self.bidirectional, batch_first)
-        output, *after = kernel.call(dense, hidden, weights, *options)
-        if unbatched:
-            output, after = output.squeeze(1), [part.squeeze(1) for part in after]
-        return output, tuple(after) if len(after) > 1 else after[0]
+        return kernel.call(data, hidden, weights, *options, **flow)
 
     def _compiled(
         self, input: Tensor, hx: Hidden | None, lengths: Lengths | None, reset: Flags | None
@@ -362,4 +382,4 @@ class Layer(torch.nn.RNNBase):
                 value = getattr(choices, one.name)
                 if one.name != "dropout" and value != one.default:
                     shown += f", {one.name}={value!r}"
-        return shown
+        return shown if self.memory == "all" else f"{shown}, memory={self.memory!r}"

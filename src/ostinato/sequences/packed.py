@@ -76,9 +76,9 @@ class Packed:
 
 
 class Layout(NamedTuple):
-    """Where the rows of sequences laid end to end go when they are packed.
+    """Where the rows of sequences go when they are packed.
 
-    ``rows`` ``(N,)``: packed row ``n`` is end-to-end row ``rows[n]``; ``batch_sizes`` ``(T,)`` and ``order`` ``(B,)``
+    ``rows`` ``(N,)``: packed row ``n`` was row ``rows[n]``; ``batch_sizes`` ``(T,)`` and ``order`` ``(B,)``
     as in :class:`Packed`.
     """
 
@@ -87,17 +87,18 @@ class Layout(NamedTuple):
     order: Tensor
 
 
-def layout_of(lengths: Tensor, starts: Tensor | None = None) -> Layout:
+def layout_of(lengths: Tensor, starts: Tensor | None = None, apart: int = 1) -> Layout:
     """The packed layout of sequences of ``lengths`` ``(B,)``; sequences of equal length keep their order.
 
-    ``starts`` ``(B,)``: the row at which each sequence begins; without it they lie end to end.
+    ``starts`` ``(B,)``: the row at which each sequence begins; without it they lie end to end. ``apart``: how many rows
+    on its next step lies.
     """
     ordered, order = lengths.sort(descending=True, stable=True)
     batch_sizes = _reaching(ordered, int(ordered[0]) if ordered.numel() else 0)
     starts = lengths.cumsum(0) - lengths if starts is None else starts
     slot = steps_of(torch.zeros_like(batch_sizes), batch_sizes)
     step = torch.arange(batch_sizes.numel()).repeat_interleave(batch_sizes)
-    return Layout(starts[order][slot] + step, batch_sizes, order)
+    return Layout(starts[order][slot] + apart * step, batch_sizes, order)
 
 
 def pack(ragged: Ragged) -> Packed:
