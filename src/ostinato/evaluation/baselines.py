@@ -16,6 +16,7 @@ from ostinato.evaluation.ground import Ground
 from ostinato.evaluation.kgram_model import kgram
 from ostinato.evaluation.ngrams import ngram_logistic
 from ostinato.evaluation.series import SERIES_BASELINES
+from ostinato.evaluation.translation import dictionary, nearest
 from ostinato.evaluation.words import RIVALS as NAMES
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.forecast import Forecast
@@ -52,6 +53,8 @@ BASELINES: Final[dict[str, Callable[[Ground], Outputs]]] = {
     "feed_forward": _module(feed_forward),
     "ngram_logistic": _ngrams,
     "kgram": _module(kgram),
+    "nearest": _module(nearest),
+    "dictionary": _module(dictionary),
     **{name: _series(name) for name in SERIES_BASELINES},
 }
 """Name to what it says about the test part. A new baseline is one row; tasks name theirs in ``Task.baselines``."""

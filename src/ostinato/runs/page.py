@@ -72,6 +72,7 @@ def page(prepared: Prepared, learned: Learned, result: Result, folder: RunFolder
                 ("python", platform.python_version()),
                 ("machine", f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads"),
                 ("seed", str(learned.seed)),
+                *((("measured by", task.measure),) if task.measure else ()),
                 ("seconds", f"{seconds:.0f}"),
             ),
         )

@@ -12,6 +12,7 @@ import numpy as np
 
 from ostinato.data import read
 from ostinato.data.examples import Examples
+from ostinato.data.layouts import Layout
 from ostinato.data.settings import DataSettings
 from ostinato.data.split import Division
 from ostinato.data.table import Table
@@ -68,7 +69,8 @@ def prepare(chosen: Mapping[str, Any]) -> Prepared:
     """
     asked = Recipe.of(chosen)
     check_files(asked)
-    table = read_first(asked.files.data, asked.data)
+    layout = TASKS[asked.task.name].reads if asked.task.name in TASKS else "auto"
+    table = read_first(asked.files.data, asked.data, layout)
     recipe, reason = _resolve(table, asked, chosen)
     valid, test = (_beside(path, recipe.data, table) for path in (recipe.files.valid, recipe.files.test))
     kind = TASKS[recipe.task.name]
@@ -102,9 +104,9 @@ def check_files(recipe: Recipe) -> None:
             raise DataError("does not exist: check the name and the folder", path=path)
 
 
-def read_first(path: str, data: DataSettings) -> Table:
+def read_first(path: str, data: DataSettings, layout: Layout = "auto") -> Table:
     """The main file; the columns that settings name must be there, or be channels of its series."""
-    table = read(path, data)
+    table = read(path, data, layout)
     for name, role in ((data.target, "target"), (data.id, "id"), *((name, "input") for name in data.inputs)):
         known = [*table.columns, *(channel for column in table for channel in column.channels)]
         if name and name not in known:

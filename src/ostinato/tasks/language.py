@@ -119,12 +119,15 @@ class Language(Task):
         column = table[chosen.text]
         unit = "token" if column.kind == Kind.TOKENS else "char" if column.kind == Kind.DNA else data.unit
         values = _texts(column)
-        counted = Vocabulary((), unit)
+        whole = {"auto": "char", "subword": "word"}  # sub-words are learned only when it is known what to learn from
+        counted = Vocabulary((), whole.get(unit, unit))
         steps = sum(len(counted.pieces(value)) for value in values)
         if not steps:
             raise DataError("there is no text to learn from", path=table.path, column=column.name)
         document = not chosen.conditions and (len(values) == 1 or steps / len(values) >= DOCUMENT)
-        vocabulary = Vocabulary.fit(values, unit, min_count=data.min_count, marks=not document)
+        vocabulary = Vocabulary.fit(
+            values, unit, min_count=data.min_count, marks=not document, lower=data.lower, size=data.subwords
+        )
         return cls(column.name, vocabulary, Static.fit(table, chosen.conditions), document)
 
     def examples(self, table: Table) -> SequenceExamples:
@@ -226,7 +229,7 @@ class Language(Task):
     def describe(self, table: Table) -> str:
         """``1 document of 1,115,394 characters, 65 different: next character (many-to-many, fed back)``."""
         lengths = self.vocabulary.encode(_texts(table[self.column])).lengths
-        step = {"char": "character"}.get(self.vocabulary.unit, self.vocabulary.unit)
+        step = {"char": "character", "subword": "sub-word"}.get(self.vocabulary.unit, self.vocabulary.unit)
         step = "base" if table[self.column].kind == Kind.DNA else step
         what = "document" if self.document else "text"
         size = f" of {spread(int(lengths.min()), int(lengths.max()))}" if len(lengths) else " of"
