@@ -48,24 +48,26 @@ def predict_command(
 @commands.command("evaluate")
 def evaluate_command(
     run: RunArgument,
-    data: Annotated[str, typer.Argument(metavar="DATA", help="Rows whose target is known.")],
+    data: Annotated[list[str], typer.Argument(metavar="DATA", help="Rows whose target is known; two parallel files.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
     device: Device = "auto",
 ) -> None:
     """Measure a model on other data."""
     with ending():
         from ostinato.cli.results import grid
+        from ostinato.data.readers.parallel import together
         from ostinato.runs.folder import without_nan
         from ostinato.runs.loaded import load
         from ostinato.training.words import number
 
         model = load(run, device=device)
-        metrics = model.evaluate(data)
+        source = together(data)
+        metrics = model.evaluate(source)
         if as_json:
             typer.echo(json.dumps(without_nan(metrics)))
             return
-        grid([["data", *metrics], [Path(data).name, *(number(key, value) for key, value in metrics.items())]])
-        for note in model.notes(data):
+        grid([["data", *metrics], [Path(source).name, *(number(key, value) for key, value in metrics.items())]])
+        for note in model.notes(source):
             typer.echo(f"note: {note}", err=True)
 
 

@@ -18,8 +18,8 @@ class DataSettings:
             ``"[^-]+"`` puts ``ATRINS-DONOR-521`` with ``ATRINS-ACCEPTOR-701``; empty: the whole id.
         time: column with the time of a row.
         kinds: overrides of the inferred kinds, ``{"sequence": "dna"}``.
-        unit: what a step of text is: ``char``, ``word``, ``byte`` or ``subword`` (learned by byte pair encoding; needs the
-            extra ``text``); ``auto``: sub-words for a translation of sentences, else characters.
+        unit: what a step of text is: ``char``, ``word``, ``byte`` or ``subword`` (learned by byte pair encoding; needs
+            the extra ``text``); ``auto``: sub-words for a translation of sentences, else characters.
         lower: whether text is lower-cased.
         subwords: size of a vocabulary of sub-words.
         min_count: symbols seen less often in the training part are unknown.

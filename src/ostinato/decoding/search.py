@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -80,7 +80,8 @@ class Search:
         source = model.read(batch)
         size, device = len(batch), source.memory.device
         shape = (size, self.width, self.limit)
-        done = Found(*(torch.full(shape, NOTHING, device=device) for _ in range(2)), _lowest(size, self.width, source))
+        nothing = torch.full(shape, NOTHING, device=device)
+        done = Found(nothing, nothing.clone(), source.memory.new_full((size, self.width), -torch.inf))
         live = _Live(
             rows=torch.arange(size, device=device),
             source=source,
@@ -106,7 +107,7 @@ class Search:
         chances = logits.log_softmax(-1)
         if self.banned:
             chances[:, list(self.banned)] = -torch.inf
-        following = (live.totals[..., None] + chances.unflatten(0, (size, beams))).flatten(1)
+        following = (live.totals[..., None] + chances.view(size, beams, -1)).flatten(1)
         # Twice as many as are kept: of each beginning one may be its end.
         best, where = following.topk(min(2 * self.width, following.shape[1]))
         row, symbol = where // chances.shape[-1], where % chances.shape[-1]
@@ -135,7 +136,7 @@ class Search:
         ), ended
 
     def _score(self, totals: Tensor, length: int, live: _Live, seen: Tensor, row: Tensor) -> Tensor:
-        scores = totals / length**self.alpha
+        scores = totals / float(length**self.alpha)
         if not self.coverage:
             return scores
         logs = seen.clamp(LEAST, 1.0).log().masked_fill(~live.source.mask[:, None], 0.0).sum(-1)
@@ -146,9 +147,9 @@ class Search:
         scores = done.scores[live.rows]
         best = live.totals[:, 0]
         if self.exact:  # if all further symbols were certain and there were as many as may be
-            bound = best / self.limit**self.alpha
+            bound = best / float(self.limit**self.alpha)
             return (scores[:, self.count - 1] >= bound) | (best == -torch.inf)
-        bound = best / (step + 2) ** self.alpha
+        bound = best / float((step + 2) ** self.alpha)
         enough = scores[:, self.count - 1] >= bound
         return (scores[:, -1] > -torch.inf) | enough | (best == -torch.inf)
 
@@ -179,10 +180,6 @@ class _Live(NamedTuple):
         )
 
 
-def _lowest(size: int, width: int, source: Source) -> Tensor:
-    return source.memory.new_full((size, width), -torch.inf)
-
-
 def _keep(done: Found, rows: Tensor, ended: Found) -> None:
     """The best of what ended before and what ended now, in place."""
     width = done.scores.shape[1]
@@ -202,8 +199,3 @@ def write(model: WritingModel, batch: Batch, search: Search) -> Found:
             return search.run(model, batch)
     finally:
         model.train(training)
-
-
-def narrower(search: Search, width: int, count: int = 1) -> Search:
-    """The same search with another width."""
-    return replace(search, width=width, count=count)

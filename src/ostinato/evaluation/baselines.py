@@ -9,6 +9,7 @@ from torch import nn
 
 from ostinato.data.table import Table
 from ostinato.errors import UsageError, nearest
+from ostinato.evaluation import translation
 from ostinato.evaluation.around import step_logistic
 from ostinato.evaluation.constant import majority, mean
 from ostinato.evaluation.feed_forward import feed_forward
@@ -16,7 +17,6 @@ from ostinato.evaluation.ground import Ground
 from ostinato.evaluation.kgram_model import kgram
 from ostinato.evaluation.ngrams import ngram_logistic
 from ostinato.evaluation.series import SERIES_BASELINES
-from ostinato.evaluation.translation import dictionary, nearest
 from ostinato.evaluation.words import RIVALS as NAMES
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.forecast import Forecast
@@ -53,8 +53,8 @@ BASELINES: Final[dict[str, Callable[[Ground], Outputs]]] = {
     "feed_forward": _module(feed_forward),
     "ngram_logistic": _ngrams,
     "kgram": _module(kgram),
-    "nearest": _module(nearest),
-    "dictionary": _module(dictionary),
+    "nearest": _module(translation.nearest),
+    "dictionary": _module(translation.dictionary),
     **{name: _series(name) for name in SERIES_BASELINES},
 }
 """Name to what it says about the test part. A new baseline is one row; tasks name theirs in ``Task.baselines``."""

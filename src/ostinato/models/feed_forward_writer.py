@@ -20,8 +20,8 @@ from ostinato.sequences.padded import to_padded
 class FeedForwardWriter(WritingModel):
     """``y[t] = W3 relu(W2 relu(W1 [y[t-k]; …; y[t-1]; x[t-r]; …; x[t+r]; mean(x)] + b1) + b2) + b3``.
 
-    It sees the last ``k`` symbols that it wrote, the steps of the source around the place it has come to, and the mean of
-    the whole source, without order. Its state is what it wrote last and how many symbols, never what it computed.
+    It sees the last ``k`` symbols that it wrote, the steps of the source around the place it has come to, and the mean
+    of the whole source, without order. Its state is what it wrote last and how many symbols, never what it computed.
 
     Args:
         spec: sizes of the examples.

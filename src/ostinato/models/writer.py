@@ -24,7 +24,9 @@ from ostinato.sequences.padded import to_padded
 
 
 class Writer(WritingModel):
-    """Reads with one stack, in both directions as a rule, and writes with another::
+    """Reads with one stack, in both directions as a rule, looks back at what it read, and writes with another.
+
+    ::
 
         m[1..T] = stack(front(x))                       the memory
         h[0]    = tanh(B [m_forward[T]; m_backward[1]] + b)
@@ -97,7 +99,7 @@ class Writer(WritingModel):
         return Source(memory, self.attention.keys(memory), mask, self._first(summary))
 
     def _first(self, summary: Tensor) -> State:
-        hidden = torch.tanh(self.bridge(summary)).unflatten(-1, (self.settings.layers, -1)).transpose(0, 1)
+        hidden = torch.tanh(self.bridge(summary)).view(len(summary), self.settings.layers, -1).transpose(0, 1)
         layer = cast(Layer, self.writer.layers[0])
         shapes = layer.cell.state_shapes(layer.sizes())
         named = zip(layer.cell.State._fields, shapes, strict=True)
@@ -143,7 +145,7 @@ class Writer(WritingModel):
         return torch.cat([steps.values, context], dim=-1), state, shares
 
     def _look(self, queries: Tensor, source: Source, sources: int) -> tuple[Tensor, Tensor]:
-        asked = queries.unflatten(0, (sources, -1))
+        asked = queries.reshape(sources, -1, queries.shape[-1])
         context, shares = self.attention(asked, source.keys, source.memory, source.mask)
         return context.flatten(0, 1), shares
 

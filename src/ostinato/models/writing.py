@@ -27,8 +27,8 @@ class Source(NamedTuple):
     def take(self, rows: Tensor) -> Source:
         """The sources ``rows``."""
         rows = rows.to(self.memory.device)
-        first = tuple(part.index_select(1, rows) for part in self.first)
-        return Source(*(part.index_select(0, rows) for part in self[:3]), first)
+        memory, keys, mask = (part.index_select(0, rows) for part in (self.memory, self.keys, self.mask))
+        return Source(memory, keys, mask, tuple(part.index_select(1, rows) for part in self.first))
 
 
 class WritingModel(nn.Module):
@@ -39,8 +39,8 @@ class WritingModel(nn.Module):
     Args:
         begin: id fed before the first symbol.
         sampling: share of the symbols read from the model itself in training (Bengio et al. 2015, arXiv 1506.03099),
-            rising linearly over the first :data:`RAMP` batches. All steps are guessed at once, from a first pass over the
-            target (Mihaylova and Martins 2019, arXiv 1906.07651), so that the recurrence is still called once.
+            rising linearly over the first :data:`RAMP` batches. All steps are guessed at once, from a first pass over
+            the target (Mihaylova and Martins 2019, arXiv 1906.07651), so that the recurrence is still called once.
     """
 
     attends = True
@@ -64,7 +64,10 @@ class WritingModel(nn.Module):
         raise NotImplementedError
 
     def advance(self, ids: Tensor, state: State, source: Source) -> tuple[Tensor, State, Tensor]:
-        """Feeds a symbol to each of ``B * W`` targets, ``W`` a source: logits ``(B * W, V)``, state, shares ``(B, W, T)``."""
+        """Feeds a symbol to each of ``B * W`` targets, ``W`` a source.
+
+        Gives logits ``(B * W, V)``, the state after it, and the shares of the source looked at, ``(B, W, T)``.
+        """
         raise NotImplementedError
 
     def forward(self, batch: Batch, state: State | None = None, embedded: Ragged | None = None) -> tuple[Tensor, State]:

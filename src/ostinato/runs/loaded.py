@@ -78,7 +78,7 @@ class LoadedModel:
         if isinstance(source, list) and self._reads_tokens():
             source = [row.split() if isinstance(row, str) else row for row in source]
         table = read_like(source, self.recipe.data, self.stored.kinds, self.stored.layout)
-        return table if isinstance(source, str | Path) else named_as(table, self.stored.kinds, self.recipe.data.target)
+        return named_as(table, self.stored.kinds, self.recipe.data.target)
 
     def _reads_tokens(self) -> bool:
         features = getattr(self.task, "features", None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import polars as pl
@@ -20,7 +20,7 @@ from ostinato.data.spec import Spec
 from ostinato.data.split import Division, divide
 from ostinato.data.static import Static
 from ostinato.data.table import Column, Kind, Table
-from ostinato.data.vocabulary import Vocabulary
+from ostinato.data.vocabulary import Unit, Vocabulary
 from ostinato.errors import DataError, ModelFolderError
 from ostinato.sequences import Ragged
 from ostinato.sequences.ragged import steps_of
@@ -119,8 +119,11 @@ class Language(Task):
         column = table[chosen.text]
         unit = "token" if column.kind == Kind.TOKENS else "char" if column.kind == Kind.DNA else data.unit
         values = _texts(column)
-        whole = {"auto": "char", "subword": "word"}  # sub-words are learned only when it is known what to learn from
-        counted = Vocabulary((), whole.get(unit, unit))
+        whole: dict[str, Unit] = {
+            "auto": "char",
+            "subword": "word",
+        }  # sub-words are learned only when it is known what to learn from
+        counted = Vocabulary((), whole.get(unit, cast(Unit, unit)))
         steps = sum(len(counted.pieces(value)) for value in values)
         if not steps:
             raise DataError("there is no text to learn from", path=table.path, column=column.name)

@@ -40,8 +40,8 @@ class Translate(Task):
     """The likeliest sequence for each input, found by a beam.
 
     A model gives logits ``(N', V)`` of every symbol of the target and its end. An answer is two rows of whole numbers
-    ``(B, 2, L)``, -1 after its end: ids, and the step of the source that each looked at most. :meth:`outputs` gives them
-    as ``ids (B, L)`` and ``places (B, L)`` int32. An unknown symbol that is written is copied from that place.
+    ``(B, 2, L)``, -1 after its end: ids, and the step of the source that each looked at most. :meth:`outputs` gives
+    them as ``ids (B, L)`` and ``places (B, L)`` int32. An unknown symbol that is written is copied from that place.
 
     Sentences are judged by BLEU, whatever else is written by the share of symbols that are wrong.
     """
@@ -189,9 +189,9 @@ class Translate(Task):
                 piece = replace(self.vocabulary, lower=False).pieces(column.values[row])[place]
                 line = f", row {table.row(row):,}" if table.row(row) is not None else ""
                 notes.append(
-                    f"{table.path or 'the table'}{line}, column '{self.target}': '{piece}' never occurred in training; "
-                    f"{len(unknown):,} of {len(ids.values):,} symbols of the target are unknown, and no answer can hold "
-                    "them but by copying"
+                    f"{table.path or 'the table'}{line}, column '{self.target}': '{piece}' never occurred in training. "
+                    f"{len(unknown):,} of {len(ids.values):,} symbols of the target are unknown: only a copy "
+                    "can hold them"
                 )
         return tuple(notes)
 
@@ -216,13 +216,14 @@ class Translate(Task):
             for number, place in zip(ids, places, strict=True):
                 if number < 0:
                     break
-                known = number != Vocabulary.UNKNOWN or place < 0 or sources is None or place >= len(sources[row])
-                symbols.append(self.vocabulary.symbol(number) if known else sources[row][place])
+                source = () if sources is None else sources[row]
+                copied = number == Vocabulary.UNKNOWN and 0 <= place < len(source)
+                symbols.append(source[place] if copied else self.vocabulary.symbol(number))
             found.append(self.vocabulary.join(symbols))
         return found
 
     def metrics(self, outputs: Outputs, examples: Examples) -> dict[str, float]:
-        """``bleu`` of sentences; ``cer`` (``wer`` where symbols are words) and ``accuracy``, the share of exact answers."""
+        """``bleu`` of sentences; ``cer``, and ``accuracy``, the share of exact answers."""
         said, truth = self._compared(outputs, examples)
         return translate_metrics.metrics(said, truth, self.judge, lower=self.vocabulary.lower)
 
@@ -301,11 +302,13 @@ class Translate(Task):
 def written_column(table: Table, data: DataSettings) -> str:
     """The target: the one named, or the last column that is neither input nor id."""
     if data.target:
-        return table[data.target].name
+        target: str = table[data.target].name
+        return target
     found = [c.name for c in table if c.kind in WRITTEN and c.name not in {data.id, data.time, *data.inputs}]
     if not found:
         raise DataError("no column holds what is to be written; choose one with --target", path=table.path)
-    return found[-1]
+    last: str = found[-1]
+    return last
 
 
 def check_written(table: Table, column: Column) -> None:

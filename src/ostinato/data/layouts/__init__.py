@@ -20,8 +20,8 @@ Layout = Literal["auto", "rows", "long", "wide", "pairs"]
 def lay_out(cells: Cells, settings: DataSettings, layout: Layout = "auto") -> Table:
     """Cells as a table of typed columns.
 
-    ``rows``: a row is an example. ``long``: a row is a step of a series. ``wide``: a row is a series. ``pairs``: a row is
-    an example whose target, the last column if none is named, is a sequence to be written. ``auto`` takes the first
+    ``rows``: a row is an example. ``long``: a row is a step of a series. ``wide``: a row is a series. ``pairs``: a row
+    is an example whose target, the last column if none is named, is a sequence to be written. ``auto`` takes the first
     that fits: *wide*, where eight or more columns are numbered (``V2``, ``V3``, …; no header) beside a column
     that names or labels the row; *rows*, where a cell holds a whole sequence (text, DNA, tokens, a list of numbers);
     *long*, where there are numbers: nothing in a row is a sequence then, so the rows are steps; else *rows*.
