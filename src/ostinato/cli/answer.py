@@ -31,6 +31,7 @@ def predict_command(
     run: RunArgument,
     source: Annotated[str | None, typer.Argument(metavar="INPUT", help="Rows to predict.")] = None,
     text: Text = None,
+    best: Annotated[int, typer.Option(help="So many of the best translations of each row, with their scores.")] = 0,
     out: Out = None,
     device: Device = "auto",
 ) -> None:
@@ -40,7 +41,7 @@ def predict_command(
         from ostinato.runs.loaded import load
 
         model = load(run, device=device)
-        emit(model.predict(rows), out)
+        emit(model.best(rows, best) if best else model.predict(rows), out)
         for note in model.notes(rows):
             typer.echo(f"note: {note}", err=True)
 
