@@ -49,7 +49,7 @@ class Search:
         width: of the beam; 1 is greedy.
         alpha: how far length is weighed out.
         coverage: how much it matters that every step of the source was looked at.
-        banned: ids that never come.
+        banned: ids that never come; the others add up to 1 without them.
         count: sequences wanted for each source.
         exact: whether the search goes on until nothing can overtake, however long (without ``coverage``).
 
@@ -104,9 +104,9 @@ class Search:
         """All beginnings one symbol longer, and those that ended here."""
         size, beams = live.totals.shape
         logits, state, shares = model.advance(live.last.flatten(), live.state, live.source)
-        chances = logits.log_softmax(-1)
         if self.banned:
-            chances[:, list(self.banned)] = -torch.inf
+            logits[:, list(self.banned)] = -torch.inf
+        chances = logits.log_softmax(-1)
         following = (live.totals[..., None] + chances.view(size, beams, -1)).flatten(1)
         # Twice as many as are kept: of each beginning one may be its end.
         best, where = following.topk(min(2 * self.width, following.shape[1]))
