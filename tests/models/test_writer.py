@@ -145,5 +145,5 @@ def test_scheduled_sampling_feeds_the_models_own_symbols(monkeypatch: pytest.Mon
 def test_settings_that_cannot_be() -> None:
     with pytest.raises(UsageError, match="scheduled_sampling is a share"):
         writer(scheduled_sampling=1.5)
-    with pytest.raises(UsageError, match="model.attention cannot be 'luong'"):
+    with pytest.raises(UsageError, match=r"model\.attention cannot be 'luong'"):
         build(SPEC, ModelSettings(attention="luong"), TaskSettings())  # type: ignore[arg-type]

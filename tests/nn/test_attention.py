@@ -46,8 +46,7 @@ def test_additive_is_a_loop() -> None:
     for sequence, length in enumerate(LENGTHS.tolist()):
         for question in range(3):
             scores = [
-                float(v @ torch.tanh(w @ asked[sequence, question] + u @ steps[sequence, t] + b))
-                for t in range(length)
+                float(v @ torch.tanh(w @ asked[sequence, question] + u @ steps[sequence, t] + b)) for t in range(length)
             ]
             total = sum(math.exp(score) for score in scores)
             told = [math.exp(score) / total for score in scores]

@@ -54,7 +54,7 @@ def cut(values: Sequence[str], symbols: tuple[str, ...], merges: tuple[str, ...]
 
 
 def joined(pieces: Iterable[str]) -> str:
-    """Pieces as text."""
+    """Pieces as text; a blank that the text itself began with is not kept."""
     return "".join(pieces).replace(BLANK, " ").removeprefix(" ")
 
 
