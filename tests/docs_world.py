@@ -25,6 +25,7 @@ def make(folder: Path) -> None:
     _text(folder)
     _sentences(folder, generator)
     _series(folder, generator)
+    _pairs(folder, generator)
 
 
 def _table(path: Path, rows: Iterable[Iterable[object]]) -> None:
@@ -92,6 +93,18 @@ def _series(folder: Path, generator: random.Random) -> None:
             sales.append((name, (start + timedelta(days=day)).date(), f"{sold:.1f}", promotion))
     _table(folder / "hourly.csv", [("meter", "time", "load"), *rows])
     _table(folder / "sales.csv", [("shop", "day", "sold", "promotion"), *sales])
+
+
+def _pairs(folder: Path, generator: random.Random) -> None:
+    days = [datetime(2000, 1, 1) + timedelta(days=generator.randrange(9000)) for _ in range(150)]
+    rows = [f"{day:%d %B %Y}\t{day:%Y-%m-%d}" for day in days]
+    (folder / "dates.tsv").write_text("\n".join(["said\tiso", *rows]) + "\n", encoding="utf-8")
+    words = {"eins": "one", "zwei": "two", "drei": "three", "rot": "red", "blau": "blue"}
+    for part, count in (("train", 150), ("val", 20)):
+        said = [[generator.choice(list(words)) for _ in range(generator.randint(3, 5))] for _ in range(count)]
+        for suffix, lines in (("de", said), ("en", [[words[word] for word in row] for row in said])):
+            text = "\n".join(" ".join(row) for row in lines) + "\n"
+            (folder / f"{part}.{suffix}").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -55,13 +55,27 @@ def look_inside(text: str) -> None:
     assert numbers(r"(\d+)% right", text)[0] >= 95
 
 
+def translate_dates(text: str) -> None:
+    assert numbers(r"(\d+)%", text)[0] >= 90
+
+
 def write_text(text: str) -> None:
     learned, blind = numbers(r"(\d\.\d\d) (?:nats|for)", text)
     assert learned < 2.2 < blind
     assert text.count("The statement ") >= 2
 
 
-CHECKS = [drop_in, streaming, classify_names, tag_words, adding_problem, sunspots, look_inside, write_text]
+CHECKS = [
+    drop_in,
+    streaming,
+    classify_names,
+    tag_words,
+    adding_problem,
+    sunspots,
+    look_inside,
+    translate_dates,
+    write_text,
+]
 
 
 def test_every_example_is_checked() -> None:

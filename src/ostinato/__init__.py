@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import ostinato.nn as nn  # noqa: PLR0402 (from ostinato would import this very file)
     from ostinato.engines import explain
     from ostinato.errors import DataError, ModelFolderError, OstinatoError, TrainingError, UsageError
-    from ostinato.estimators import Classifier, Forecaster, LanguageModel, Regressor, Tagger
+    from ostinato.estimators import Classifier, Forecaster, LanguageModel, Regressor, Tagger, Translator
     from ostinato.runs import load, train
     from ostinato.sequences import Ragged
 
@@ -29,6 +29,7 @@ _HOMES = {
     "Regressor": "ostinato.estimators",
     "Tagger": "ostinato.estimators",
     "TrainingError": "ostinato.errors",
+    "Translator": "ostinato.estimators",
     "UsageError": "ostinato.errors",
     "explain": "ostinato.engines",
     "load": "ostinato.runs",
@@ -46,6 +47,7 @@ __all__ = [
     "Regressor",
     "Tagger",
     "TrainingError",
+    "Translator",
     "UsageError",
     "__version__",
     "explain",

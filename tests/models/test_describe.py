@@ -75,6 +75,6 @@ def test_frozen_and_shared_weights() -> None:
 
 
 def test_a_spec_gives_its_model() -> None:
-    assert set(MODELS) == {"sequence", "step", "horizon"}
+    assert set(MODELS) == {"sequence", "step", "horizon", "text"}
     assert isinstance(build(Spec("values", 1, "step", 1), ModelSettings(), TaskSettings()), SequenceModel)
     assert isinstance(build(FORECAST, ModelSettings(cell="gru"), TaskSettings()), ForecastModel)

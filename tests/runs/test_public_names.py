@@ -21,6 +21,7 @@ DOCUMENTED = {
     "Regressor",
     "Tagger",
     "TrainingError",
+    "Translator",
     "UsageError",
     "__version__",
     "explain",

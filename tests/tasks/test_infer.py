@@ -84,7 +84,6 @@ def test_the_reason_is_told():
         ("text age", {}, r"leave open what to predict: 'text' \(text\), 'age' \(number\); choose one with --target"),
         ("text note", {}, "leave open what to predict"),
         ("", {}, "there is no column"),
-        ("text note", {"target": "note"}, "the target is text, and 'text' is a sequence too"),
         ("text town", {"target": "twon"}, r"no column 'twon'. Did you mean 'town'\?"),
     ],
 )

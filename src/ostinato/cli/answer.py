@@ -31,6 +31,7 @@ def predict_command(
     run: RunArgument,
     source: Annotated[str | None, typer.Argument(metavar="INPUT", help="Rows to predict.")] = None,
     text: Text = None,
+    best: Annotated[int, typer.Option(help="So many of the best translations of each row, with their scores.")] = 0,
     out: Out = None,
     device: Device = "auto",
 ) -> None:
@@ -40,7 +41,7 @@ def predict_command(
         from ostinato.runs.loaded import load
 
         model = load(run, device=device)
-        emit(model.predict(rows), out)
+        emit(model.best(rows, best) if best else model.predict(rows), out)
         for note in model.notes(rows):
             typer.echo(f"note: {note}", err=True)
 
@@ -48,24 +49,26 @@ def predict_command(
 @commands.command("evaluate")
 def evaluate_command(
     run: RunArgument,
-    data: Annotated[str, typer.Argument(metavar="DATA", help="Rows whose target is known.")],
+    data: Annotated[list[str], typer.Argument(metavar="DATA", help="Rows whose target is known; two parallel files.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
     device: Device = "auto",
 ) -> None:
     """Measure a model on other data."""
     with ending():
         from ostinato.cli.results import grid
+        from ostinato.data.readers.parallel import together
         from ostinato.runs.folder import without_nan
         from ostinato.runs.loaded import load
         from ostinato.training.words import number
 
         model = load(run, device=device)
-        metrics = model.evaluate(data)
+        source = together(data)
+        metrics = model.evaluate(source)
         if as_json:
             typer.echo(json.dumps(without_nan(metrics)))
             return
-        grid([["data", *metrics], [Path(data).name, *(number(key, value) for key, value in metrics.items())]])
-        for note in model.notes(data):
+        grid([["data", *metrics], [Path(source).name, *(number(key, value) for key, value in metrics.items())]])
+        for note in model.notes(source):
             typer.echo(f"note: {note}", err=True)
 
 

@@ -10,22 +10,28 @@ from ostinato.cli.ending import ending
 
 commands = typer.Typer()
 
+TASKS = "classify, regress, tag, language, forecast or translate."
+
 Json = Annotated[bool, typer.Option("--json", help="Print metrics.json and nothing else.")]
 
 
 @commands.command("train")
 def train_command(
     data: Annotated[
-        str, typer.Argument(metavar="DATA", help="A file or folder of sequences: CSV, Parquet, text, FASTA, .ts, …")
+        list[str],
+        typer.Argument(
+            metavar="DATA",
+            help="A file or folder of sequences: CSV, Parquet, text, FASTA, .ts, … Or two parallel files.",
+        ),
     ],
     target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
     inputs: Annotated[list[str] | None, typer.Option("--input", help="Column to learn from; may be repeated.")] = None,
-    task: Annotated[str | None, typer.Option(help="classify, regress, tag, language or forecast.")] = None,
+    task: Annotated[str | None, typer.Option(help=TASKS)] = None,
     id: Annotated[str | None, typer.Option(help="Column that names the series or the group.")] = None,
     time: Annotated[str | None, typer.Option(help="Column with the time.")] = None,
     horizon: Annotated[int | None, typer.Option(help="Steps to forecast.")] = None,
-    valid: Annotated[str | None, typer.Option(help="File of the validation part.")] = None,
-    test: Annotated[str | None, typer.Option(help="File of the test part.")] = None,
+    valid: Annotated[list[str] | None, typer.Option(help="File of the validation part; twice for two.")] = None,
+    test: Annotated[list[str] | None, typer.Option(help="File of the test part; twice for two parallel ones.")] = None,
     cell: Annotated[str | None, typer.Option(help="lstm, gru, rnn, peephole, lstm_norm, indrnn, slstm, …")] = None,
     hidden: Annotated[int | None, typer.Option(help="Hidden size of each direction.")] = None,
     layers: Annotated[int | None, typer.Option(help="Recurrent layers.")] = None,
@@ -48,8 +54,8 @@ def train_command(
         "data.time": time,
         "task.name": task,
         "task.horizon": horizon,
-        "files.valid": valid,
-        "files.test": test,
+        "files.valid": _one(valid),
+        "files.test": _one(test),
         "model.cell": cell,
         "model.hidden": hidden,
         "model.layers": layers,
@@ -64,8 +70,17 @@ def train_command(
     _follow(lambda screen: _train(data, config, given, settings or [], out, screen), as_json=as_json)
 
 
+def _one(files: list[str] | None) -> str | None:
+    """One name of a file or of two parallel ones."""
+    if not files:
+        return None
+    from ostinato.data.readers.parallel import together
+
+    return together(files)
+
+
 def _train(
-    data: str, config: str | None, given: dict[str, Any], settings: list[str], out: str | None, screen: Any
+    data: list[str], config: str | None, given: dict[str, Any], settings: list[str], out: str | None, screen: Any
 ) -> Any:
     from ostinato.runs.pipeline import train
     from ostinato.runs.recipe import load_settings, parse_settings
@@ -94,7 +109,7 @@ def resume_command(
 def init_command(
     data: Annotated[str, typer.Argument(metavar="DATA", help="A file or folder of sequences.")],
     target: Annotated[str, typer.Option(help="Column to predict.")] = "",
-    task: Annotated[str, typer.Option(help="classify, regress, tag, language or forecast.")] = "",
+    task: Annotated[str, typer.Option(help=TASKS)] = "",
     out: Annotated[str, typer.Option(help="Where the recipe is written.")] = "recipe.yaml",
 ) -> None:
     """Write a recipe with every setting and what it means, to edit and to train with."""

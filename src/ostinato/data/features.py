@@ -70,7 +70,9 @@ class Features:
     static: Static = field(default_factory=Static)
 
     @classmethod
-    def fit(cls, table: Table, data: DataSettings, target: str = "", groups: tuple[str, ...] = ()) -> Self:
+    def fit(
+        cls, table: Table, data: DataSettings, target: str = "", groups: tuple[str, ...] = (), marks: bool = False
+    ) -> Self:
         """From the training part.
 
         Args:
@@ -78,6 +80,7 @@ class Features:
             data: which columns, and how text is cut.
             target: the target column, which is no input.
             groups: for tokens: ``characters`` adds the characters of every token; ``lower`` lower-cases the tokens.
+            marks: whether the symbols have marks of begin and end.
 
         Raises:
             DataError: there is no sequence column, or several; a value cannot be read.
@@ -95,7 +98,10 @@ class Features:
             return cls(column.name, column.kind, static=static)
         tokens = column.kind == Kind.TOKENS
         unit = "token" if tokens else data.unit
-        vocabulary = Vocabulary.fit(column.values, unit, min_count=data.min_count, lower=tokens and "lower" in groups)
+        lower = data.lower or (tokens and "lower" in groups)
+        vocabulary = Vocabulary.fit(
+            column.values, unit, min_count=data.min_count, marks=marks, lower=lower, size=data.subwords
+        )
         characters = None
         if tokens and "characters" in groups:
             characters = Vocabulary.fit([token for row in column.values for token in row], "char")

@@ -18,7 +18,10 @@ class DataSettings:
             ``"[^-]+"`` puts ``ATRINS-DONOR-521`` with ``ATRINS-ACCEPTOR-701``; empty: the whole id.
         time: column with the time of a row.
         kinds: overrides of the inferred kinds, ``{"sequence": "dna"}``.
-        unit: what a step of text is: ``char``, ``word`` or ``byte``.
+        unit: what a step of text is: ``char``, ``word``, ``byte`` or ``subword`` (learned by byte pair encoding; needs
+            the extra ``text``); ``auto``: sub-words for a translation of sentences, else characters.
+        lower: whether text is lower-cased.
+        subwords: size of a vocabulary of sub-words.
         min_count: symbols seen less often in the training part are unknown.
         missing: missing values of a series: ``mask`` (fill forward, and a channel that says which were there),
             ``fill`` (fill forward only) or ``error``.
@@ -36,7 +39,9 @@ class DataSettings:
     group: str = ""
     time: str = ""
     kinds: dict[str, str] = field(default_factory=dict)
-    unit: Literal["char", "word", "byte"] = "char"
+    unit: Literal["char", "word", "byte", "subword", "auto"] = "char"
+    lower: bool = False
+    subwords: int = 8000
     min_count: int = 1
     missing: Literal["mask", "fill", "error"] = "mask"
     split: Literal["auto", "random", "group", "time"] = "auto"

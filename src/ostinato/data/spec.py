@@ -13,7 +13,8 @@ class Spec:
     Args:
         inputs: what a step is: an id of a vocabulary, or a vector of values.
         input_size: size of the vocabulary (ids), or number of channels (values).
-        outputs: one answer a sequence, one a step, or one for each of the next ``horizon`` steps.
+        outputs: one answer a sequence, one a step, one for each of the next ``horizon`` steps, or a sequence written
+            symbol by symbol, each fed back (``text``).
         output_size: numbers an answer has: labels, vocabulary size, 1 for a regression, quantiles for a forecast.
         static_size: ``S`` of :attr:`Batch.static`.
         parts_size: size of the character vocabulary of :attr:`Batch.parts`, 0 without.
@@ -22,12 +23,14 @@ class Spec:
         segment: steps a forecaster reads at once.
         season: steps after which a series repeats itself; 0: it does not.
         known_size: channels of :attr:`Batch.known`, the covariates known ahead.
+        begin: of a text, the id that is fed before its first symbol.
+        shared: of a text, whether its symbols are those of the inputs, by the same ids.
         causal: True where a step may not see the steps after it (language, forecast): not bidirectional.
     """
 
     inputs: Literal["ids", "values"]
     input_size: int
-    outputs: Literal["sequence", "step", "horizon"]
+    outputs: Literal["sequence", "step", "horizon", "text"]
     output_size: int
     static_size: int = 0
     parts_size: int = 0
@@ -36,6 +39,8 @@ class Spec:
     segment: int = 0
     season: int = 0
     known_size: int = 0
+    begin: int = 0
+    shared: bool = False
     causal: bool = False
 
     def to_config(self) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from typing import Any, ClassVar, Literal, Self, cast, get_args
 import numpy as np
 import torch
 
+from ostinato.data import subwords
 from ostinato.errors import DataError, ModelFolderError
 from ostinato.sequences import Ragged
 
-Unit = Literal["char", "word", "byte", "token"]
+Unit = Literal["char", "word", "byte", "token", "subword"]
 
 _WORD = re.compile(r"\n|\S+")
 
@@ -29,15 +30,17 @@ class Vocabulary:
     Args:
         symbols: the known symbols, the most frequent first; of bytes, all 256 as the characters of Latin-1.
         unit: ``char``; ``word``: what stands between white space, a line end being a word of its own; ``byte`` of
-            UTF-8; ``token``: the values are lists of tokens already.
+            UTF-8; ``subword``: pieces of words; ``token``: the values are lists of tokens already.
         marks: whether there are ids for the begin and the end of a sequence.
         lower: whether values are lower-cased first.
+        merges: of sub-words, the pairs that were merged, in order.
     """
 
     symbols: tuple[str, ...]
     unit: Unit = "char"
     marks: bool = False
     lower: bool = False
+    merges: tuple[str, ...] = ()
 
     UNKNOWN: ClassVar[int] = 0
     UNKNOWN_TEXT: ClassVar[str] = "\N{REPLACEMENT CHARACTER}"
@@ -46,16 +49,25 @@ class Vocabulary:
     def fit(
         cls,
         values: Iterable[str | Sequence[str]],
-        unit: Unit = "char",
+        unit: Unit | Literal["auto"] = "char",
         *,
         min_count: int = 1,
         marks: bool = False,
         lower: bool = False,
+        size: int = 8000,
     ) -> Self:
-        """From the training part; a symbol seen fewer than ``min_count`` times is unknown (bytes are all known)."""
+        """From the training part; a symbol seen fewer than ``min_count`` times is unknown (bytes are all known).
+
+        ``auto`` is ``char``; ``size`` is that of a vocabulary of sub-words.
+        """
+        unit = "char" if unit == "auto" else unit
         empty = cls((), unit, marks, lower)
         if unit == "byte":
             return cls(tuple(map(chr, range(256))), unit, marks, lower)
+        if unit == "subword":
+            texts = [value.lower() if lower else value for value in values if isinstance(value, str)]
+            symbols, merges = subwords.learn(texts, size, min_count)
+            return cls(symbols, unit, marks, lower, merges)
         counts = Counter(symbol for value in values for symbol in empty.pieces(value))
         kept = [(-count, symbol) for symbol, count in counts.items() if count >= min_count]
         return cls(tuple(symbol for _, symbol in sorted(kept)), unit, marks, lower)
@@ -94,11 +106,20 @@ class Vocabulary:
         value = value.lower() if self.lower else value
         if self.unit == "word":
             return _WORD.findall(value)
+        if self.unit == "subword":
+            return subwords.cut([value], self.symbols, self.merges)[0]
         return value.encode("utf-8", "surrogatepass").decode("latin-1") if self.unit == "byte" else value
+
+    def cut(self, values: Sequence[str | Sequence[str]]) -> list[Sequence[str]]:
+        """The symbols of each value, known or not."""
+        if self.unit != "subword":
+            return [self.pieces(value) for value in values]
+        texts = [str(value).lower() if self.lower else str(value) for value in values]
+        return [*subwords.cut(texts, self.symbols, self.merges)]
 
     def encode(self, values: Sequence[str | Sequence[str]]) -> Ragged:
         """``B`` values as ids: a Ragged of ``(N,)`` int64; an unknown symbol is 0."""
-        pieces = [self.pieces(value) for value in values]
+        pieces = self.cut(values)
         lengths = torch.tensor([len(piece) for piece in pieces], dtype=torch.int64)
         if self.unit in {"char", "byte"}:
             return Ragged(torch.from_numpy(self._characters("".join(map("".join, pieces)))), lengths)
@@ -120,7 +141,12 @@ class Vocabulary:
     def decode(self, ids: Iterable[int]) -> str:
         """Ids as text, marks left out, an unknown symbol as U+FFFD; words and tokens are joined by blanks."""
         known = [int(number) for number in ids if int(number) >= self._offset or int(number) == self.UNKNOWN]
-        symbols = [self.symbol(number) for number in known]
+        return self.join([self.symbol(number) for number in known])
+
+    def join(self, symbols: Sequence[str]) -> str:
+        """Symbols as text: words and tokens joined by blanks, characters, bytes and sub-words put together."""
+        if self.unit == "subword":
+            return subwords.joined(symbols)
         if self.unit == "byte":
             return b"".join(s.encode("utf-8" if s == self.UNKNOWN_TEXT else "latin-1") for s in symbols).decode(
                 "utf-8", "replace"
@@ -137,7 +163,9 @@ class Vocabulary:
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""
-        return {"unit": self.unit, "marks": self.marks, "lower": self.lower, "symbols": list(self.symbols)}
+        return {"unit": self.unit, "marks": self.marks, "lower": self.lower, "symbols": list(self.symbols)} | (
+            {"merges": list(self.merges)} if self.merges else {}
+        )
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -147,7 +175,13 @@ class Vocabulary:
             raise ModelFolderError("the vocabulary is damaged: it needs a unit and a list of distinct symbols")
         if unit in {"char", "byte"} and any(len(symbol) != 1 for symbol in symbols):
             raise ModelFolderError(f"the vocabulary is damaged: a {unit} of more than one character")
-        return cls(tuple(symbols), cast("Unit", unit), bool(config.get("marks")), bool(config.get("lower")))
+        return cls(
+            tuple(symbols),
+            cast("Unit", unit),
+            bool(config.get("marks")),
+            bool(config.get("lower")),
+            tuple(config.get("merges", ())),
+        )
 
 
 IUPAC = {

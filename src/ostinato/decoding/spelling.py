@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 
+from ostinato.data.subwords import BLANK
 from ostinato.data.vocabulary import Vocabulary
 
 
@@ -30,6 +31,10 @@ class Spelling:
             return self._bytes.decode(symbol.encode("latin-1" if known else "utf-8"))
         if self.vocabulary.unit == "char" or not symbol:
             return symbol
+        if self.vocabulary.unit == "subword":
+            text = symbol.replace(BLANK, " ")
+            text, self._tight = text.removeprefix(" ") if self._tight else text, False
+            return text
         blank = "" if self._tight or symbol == "\n" else " "
         self._tight = symbol == "\n"
         return blank + symbol

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ostinato.evaluation.ground import Ground
 from ostinato.models import FeedForward
+from ostinato.models.feed_forward_writer import FeedForwardWriter
 from ostinato.models.forecast import FeedForwardForecast
 from ostinato.training import Trainer
 from ostinato.training.bptt import why_not_carried
@@ -45,6 +46,8 @@ def build(ground: Ground) -> nn.Module:
     spec = ground.task.spec
     if spec.outputs == "horizon":
         return FeedForwardForecast(spec)
+    if spec.outputs == "text":
+        return FeedForwardWriter(spec)
     if spec.outputs == "sequence":
         return FeedForward(spec, look_back=_usual(ground.train.lengths))
     return FeedForward(spec, look_back=STEPS_BEFORE if spec.causal else STEPS_AROUND)

@@ -127,7 +127,8 @@ def _norms(
     with torch.no_grad():
         steps: Ragged = embed(batch)
     values = steps.values.detach().requires_grad_()
-    output = model(batch, embedded=Ragged(values, steps.lengths))[0]
+    # What is written is differentiated at its first symbol: without targets.
+    output = model(replace(batch, targets=None), embedded=Ragged(values, steps.lengths))[0]
     lengths = steps.lengths.numpy()
     owner = np.repeat(np.arange(len(lengths)), lengths)
     place = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)

@@ -40,6 +40,8 @@ RIVALS: Final = {
     "feed_forward": "the feed-forward network",
     "ngram_logistic": "n-gram logistic regression",
     "kgram": "the k-gram",
+    "nearest": "the answer of the nearest training example",
+    "dictionary": "the dictionary, symbol by symbol",
     "repeat_last": "repeating the last value",
     "seasonal_naive": "repeating the last season",
     "random_walk": "the random walk with drift",

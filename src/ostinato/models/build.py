@@ -11,16 +11,22 @@ from ostinato.data.spec import Spec
 from ostinato.models.forecast import DecodeSettings, ForecastModel
 from ostinato.models.sequence import SequenceModel
 from ostinato.models.settings import ModelSettings
+from ostinato.models.writer import Writer
 
 
 def _sequence(spec: Spec, settings: ModelSettings, _task: DecodeSettings) -> nn.Module:
     return SequenceModel(spec, settings)
 
 
+def _writer(spec: Spec, settings: ModelSettings, _task: DecodeSettings) -> nn.Module:
+    return Writer(spec, settings)
+
+
 MODELS: Final[dict[str, Callable[[Spec, ModelSettings, DecodeSettings], nn.Module]]] = {
     "sequence": _sequence,
     "step": _sequence,
     "horizon": ForecastModel,
+    "text": _writer,
 }
 """What is built for each :attr:`Spec.outputs <ostinato.data.spec.Spec.outputs>`."""
 

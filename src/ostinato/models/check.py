@@ -53,6 +53,8 @@ def _start(settings: ModelSettings) -> None:
 
 
 def _tied(spec: Spec) -> None:
+    if spec.outputs == "text":
+        return
     if spec.inputs != "ids":
         raise UsageError("the inputs are values, so there is no embedding to tie the outputs to: set model.tied=false")
     if spec.outputs != "step" or spec.output_size != spec.input_size:
@@ -76,7 +78,7 @@ def _numbers(settings: ModelSettings) -> None:
         value = getattr(settings, key)
         if value < least:
             raise UsageError(f"model.{key} must be at least {least}, not {value}")
-    for key in ("dropout", "embedding_dropout", "symbol_dropout"):
+    for key in ("dropout", "embedding_dropout", "symbol_dropout", "scheduled_sampling"):
         value = getattr(settings, key)
         if not 0.0 <= value < 1.0:
             raise UsageError(f"model.{key} is a share from 0 to under 1, not {value}")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import nn
 
 from ostinato.models.feed_forward import FeedForward
+from ostinato.models.feed_forward_writer import FeedForwardWriter
 from ostinato.models.forecast import ForecastModel
 from ostinato.models.front import Front
 from ostinato.models.sequence import SequenceModel
 from ostinato.models.settings import ModelSettings
+from ostinato.models.writer import Writer
 
 CELLS = {
     "rnn": "RNN",
@@ -54,6 +58,16 @@ def describe(model: nn.Module) -> str:
             stack_text(model.settings),
             f"{spec.horizon} steps x {_answers(spec.output_size)}",
         ]
+    elif isinstance(model, Writer):
+        one = replace(model.settings, bidirectional=False)
+        looks = f"{model.settings.attention} attention" if model.attends else "the final state"
+        tied = ", tied" if model.settings.tied else ""
+        parts = [_front_text(model.front), stack_text(model.settings), looks, stack_text(one)]
+        parts.append(f"{_answers(model.spec.output_size)}{tied}")
+    elif isinstance(model, FeedForwardWriter):
+        seen = [f"last {model.look_back} symbols", f"{2 * model.around + 1} steps around", "mean"]
+        parts = [_front_text(model.front), *seen, f"{model.hidden} units", f"{model.hidden} units"]
+        parts.append(_answers(model.spec.output_size))
     else:
         parts = [type(model).__name__]
     return f"{' -> '.join(parts)}, {count_parameters(model):,} parameters"

@@ -38,7 +38,10 @@ class ModelSettings:
         max_lag: with ``chrono``, and only then, the longest lag that matters, in steps.
         forget_bias: where the forget gate's bias of an LSTM or a variant begins; ``chrono`` draws it instead.
         learned_state: whether the initial state is learned.
-        tied: whether a language model's output weights are its embedding.
+        tied: whether the output weights of a model that writes are its embedding.
+        attention: of a model that writes from a sequence: ``multiplicative`` (Luong: the states first, then all of them
+            look at the source at once), ``additive`` (Bahdanau: a look before every step, fed in) or ``none``.
+        scheduled_sampling: share of the symbols that such a model reads from itself in training, not from the target.
     """
 
     cell: Literal[
@@ -71,3 +74,5 @@ class ModelSettings:
     forget_bias: float = 1.0
     learned_state: bool = False
     tied: bool = False
+    attention: Literal["none", "multiplicative", "additive"] = "multiplicative"
+    scheduled_sampling: float = 0.0

@@ -12,6 +12,7 @@ import torch
 from ostinato.data.examples import Batch, Examples
 from ostinato.data.table import Kind, Table
 from ostinato.decoding import Sampling, samples
+from ostinato.decoding.written import best
 from ostinato.errors import DataError, UsageError, nearest
 from ostinato.evaluation.memory import MemoryProfile, memory_profile
 from ostinato.models.inspect import Inspection, inspect
@@ -78,7 +79,7 @@ class LoadedModel:
         if isinstance(source, list) and self._reads_tokens():
             source = [row.split() if isinstance(row, str) else row for row in source]
         table = read_like(source, self.recipe.data, self.stored.kinds, self.stored.layout)
-        return table if isinstance(source, str | Path) else named_as(table, self.stored.kinds, self.recipe.data.target)
+        return named_as(table, self.stored.kinds, self.recipe.data.target)
 
     def _reads_tokens(self) -> bool:
         features = getattr(self.task, "features", None)
@@ -95,6 +96,17 @@ class LoadedModel:
         table = self.read(source)
         frame = self.task.frame(predict(self.model, self.task, self.task.examples(table)), table)
         return beside(table, frame, self.recipe.data.target)
+
+    def best(self, source: Source, count: int) -> pl.DataFrame:
+        """The ``count`` best translations of every row: ``row`` from 1, ``rank``, ``prediction`` and ``score``.
+
+        Raises:
+            UsageError: the model writes no translations.
+        """
+        table = self.read(source)
+        answers = best(self.model, self.task, self.task.examples(table), count)
+        rows = [(row, rank, *pair) for row, found in enumerate(answers, 1) for rank, pair in enumerate(found, 1)]
+        return pl.DataFrame(rows, schema=["row", "rank", "prediction", "score"], orient="row")
 
     def evaluate(self, source: Source) -> dict[str, float]:
         """The metrics on rows whose target is known; a forecast: over the last ``data.test`` of each series.

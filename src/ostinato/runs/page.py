@@ -12,6 +12,7 @@ import torch
 
 from ostinato import plots
 from ostinato.decoding import Sampling, samples
+from ostinato.decoding.written import looked
 from ostinato.evaluation.baselines import NAMES
 from ostinato.evaluation.seeds import spread
 from ostinato.evaluation.words import metric_name, rival_name
@@ -30,6 +31,8 @@ SHOWN = 10
 """Examples of the worst answers."""
 FANS = 3
 """Forecasts that are drawn."""
+LOOKS = 3
+"""Answers whose attention is drawn."""
 BEFORE = 4
 """Horizons of history before a forecast that is drawn."""
 
@@ -72,6 +75,7 @@ def page(prepared: Prepared, learned: Learned, result: Result, folder: RunFolder
                 ("python", platform.python_version()),
                 ("machine", f"{platform.system()} {platform.machine()}, {torch.get_num_threads()} threads"),
                 ("seed", str(learned.seed)),
+                *((("measured by", task.measure),) if task.measure else ()),
                 ("seconds", f"{seconds:.0f}"),
             ),
         )
@@ -92,6 +96,7 @@ def pictures(prepared: Prepared, learned: Learned, result: Result) -> Iterator[P
         yield _confusion(prepared, result)
     if isinstance(task, Forecast):
         yield from _fans(prepared, result)
+    yield from _looks(prepared, learned)
     memory = result.memory
     svg = plots.memory(memory.lags.tolist(), memory.influence.tolist(), half=memory.half, reach=memory.reach)
     yield Picture("How far back it looks", svg, memory.text)
@@ -151,6 +156,17 @@ def _fans(prepared: Prepared, result: Result) -> Iterator[Picture]:
         yield Picture(f"Forecast of {name}", svg)
         if len(seen) == FANS:
             return
+
+
+def _looks(prepared: Prepared, learned: Learned) -> Iterator[Picture]:
+    """What the first answers looked at, where a model looks back at what it read."""
+    for row in range(min(LOOKS, len(prepared.test))):
+        seen = looked(learned.model, prepared.task, prepared.test, row)
+        if seen is not None and seen.source:
+            svg = plots.attention(seen.shares, seen.source, seen.symbols)
+            yield Picture(
+                f"What answer {row + 1} looked at", svg, "Each row is a written symbol; its squares add up to 1."
+            )
 
 
 def written(prepared: Prepared, learned: Learned) -> Iterator[Sample]:

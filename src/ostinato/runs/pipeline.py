@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from ostinato.data.readers.parallel import together
 from ostinato.errors import DataError, OstinatoError, UsageError
 from ostinato.models import describe
 from ostinato.runs.folder import RunFolder, occupied
@@ -57,7 +58,7 @@ class Run:
 
 
 def train(
-    data: str | Path,
+    data: str | Path | Sequence[str | Path],
     recipe: Recipe | Mapping[str, Any] | str | Path | None = None,
     out: str | Path | None = None,
     *,
@@ -68,7 +69,7 @@ def train(
     """Reads, splits, fits on the training part, trains, tests once beside the baselines, and writes a run folder.
 
     Args:
-        data: a file or folder of sequences; see :func:`ostinato.data.read`.
+        data: a file or folder of sequences, or two parallel files; see :func:`ostinato.data.read`.
         recipe: settings by their full names (``{"data.target": "language", "training.epochs": 5}``), under which lie
             the task's own defaults; the path of a YAML file of such; or a whole :class:`Recipe`, taken as it is.
         out: the run folder, which must not exist; None: ``runs/<data>-<n>``.
@@ -84,6 +85,7 @@ def train(
     """
     start = perf_counter()
     reporter = reporter or Reporter()
+    data = data if isinstance(data, str | Path) else together(data)
     chosen = _chosen(recipe)
     for name, path in (("data", data), ("valid", valid), ("test", test)):
         if path is not None:

@@ -12,6 +12,8 @@ import numpy as np
 
 from ostinato.data import read
 from ostinato.data.examples import Examples
+from ostinato.data.layouts import Layout
+from ostinato.data.readers.parallel import apart
 from ostinato.data.settings import DataSettings
 from ostinato.data.split import Division
 from ostinato.data.table import Table
@@ -68,7 +70,8 @@ def prepare(chosen: Mapping[str, Any]) -> Prepared:
     """
     asked = Recipe.of(chosen)
     check_files(asked)
-    table = read_first(asked.files.data, asked.data)
+    layout = TASKS[asked.task.name].reads if asked.task.name in TASKS else "auto"
+    table = read_first(asked.files.data, asked.data, layout)
     recipe, reason = _resolve(table, asked, chosen)
     valid, test = (_beside(path, recipe.data, table) for path in (recipe.files.valid, recipe.files.test))
     kind = TASKS[recipe.task.name]
@@ -98,13 +101,14 @@ def prepare(chosen: Mapping[str, Any]) -> Prepared:
 def check_files(recipe: Recipe) -> None:
     """Raises ``DataError`` for the first file that is not there: before the long work, not after it."""
     for path in (recipe.files.data, recipe.files.valid, recipe.files.test):
-        if path and not Path(path).exists():
-            raise DataError("does not exist: check the name and the folder", path=path)
+        for file in apart(path) if path else ():
+            if not file.exists():
+                raise DataError("does not exist: check the name and the folder", path=file)
 
 
-def read_first(path: str, data: DataSettings) -> Table:
+def read_first(path: str, data: DataSettings, layout: Layout = "auto") -> Table:
     """The main file; the columns that settings name must be there, or be channels of its series."""
-    table = read(path, data)
+    table = read(path, data, layout)
     for name, role in ((data.target, "target"), (data.id, "id"), *((name, "input") for name in data.inputs)):
         known = [*table.columns, *(channel for column in table for channel in column.channels)]
         if name and name not in known:
@@ -142,14 +146,15 @@ def _notes(table: Table, division: Division, task: Task) -> tuple[str, ...]:
 def digests(recipe: Recipe) -> dict[str, str]:
     """SHA-256 of each file of the run, so that a resumed run knows whether its data are still the same."""
     named = {"data": recipe.files.data, "valid": recipe.files.valid, "test": recipe.files.test}
-    return {name: _digest(Path(path)) for name, path in named.items() if path}
+    return {name: _digest(apart(path)) for name, path in named.items() if path}
 
 
-def _digest(path: Path) -> str:
+def _digest(paths: list[Path]) -> str:
     total = hashlib.sha256()
-    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    for file in files:
-        total.update(str(file.relative_to(path)).encode())
-        with file.open("rb") as stream:
-            total.update(hashlib.file_digest(stream, "sha256").digest())
+    for path in paths:
+        files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+        for file in files:
+            total.update(str(file.relative_to(path)).encode())
+            with file.open("rb") as stream:
+                total.update(hashlib.file_digest(stream, "sha256").digest())
     return total.hexdigest()

@@ -8,6 +8,7 @@ from ostinato.tasks.language import Language
 from ostinato.tasks.regress import Regress
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.tag import Tag
+from ostinato.tasks.translate import Translate
 
 TASKS: dict[str, type[Task]] = {
     "classify": Classify,
@@ -15,6 +16,7 @@ TASKS: dict[str, type[Task]] = {
     "tag": Tag,
     "language": Language,
     "forecast": Forecast,
+    "translate": Translate,
 }
 """Name of a task to its class."""
 
@@ -29,5 +31,6 @@ __all__ = [
     "Tag",
     "Task",
     "TaskSettings",
+    "Translate",
     "infer",
 ]

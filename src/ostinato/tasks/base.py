@@ -10,6 +10,7 @@ import polars as pl
 from torch import Tensor
 
 from ostinato.data.examples import Batch, Examples
+from ostinato.data.layouts import Layout
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.split import Division, divide
@@ -30,7 +31,7 @@ class Task(ABC):
     Class attributes: ``name``; ``watch``, the metric by which models are compared and training is stopped;
     ``higher_is_better``, whether a larger ``watch`` is better; ``target_kind``, what the target column must hold, by
     which rows are divided in balance (None: the task divides in its own way); ``defaults``, recipe keys that this task
-    sets (``{"model.bidirectional": True}``).
+    sets (``{"model.bidirectional": True}``); ``reads``, what a row of its tables is (see :func:`ostinato.data.read`).
     """
 
     name: ClassVar[str]
@@ -38,6 +39,7 @@ class Task(ABC):
     higher_is_better: ClassVar[bool]
     target_kind: ClassVar[Kind | None] = None
     defaults: ClassVar[dict[str, Any]]
+    reads: ClassVar[Layout] = "auto"
 
     @property
     @abstractmethod
@@ -123,6 +125,11 @@ class Task(ABC):
     @abstractmethod
     def scores(self, outputs: Outputs, examples: Examples) -> np.ndarray:
         """A number an example (sentence, series, …) whose mean is, or follows, ``watch``: for paired comparison."""
+
+    @property
+    def measure(self) -> str:
+        """How the metrics were measured, where their names do not say it all: a signature; else empty."""
+        return ""
 
     def dependence(self, examples: Examples) -> tuple[Dependence, ...]:
         """In which ways the scores of ``examples`` hang together; empty: every score is a proof of its own.

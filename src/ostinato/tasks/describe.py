@@ -5,7 +5,7 @@ from __future__ import annotations
 from ostinato.data.features import Features
 from ostinato.data.table import Kind, Table
 
-_STEP = {"char": "characters", "word": "words", "byte": "bytes"}
+_STEP = {"char": "characters", "word": "words", "byte": "bytes", "subword": "sub-words"}
 _NAME = {Kind.TEXT: "texts", Kind.TOKENS: "token sequences", Kind.DNA: "DNA sequences", Kind.SERIES: "series"}
 
 

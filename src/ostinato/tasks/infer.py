@@ -11,6 +11,7 @@ from ostinato.data.table import SEQUENCE_KINDS, Column, Kind, Table
 from ostinato.errors import DataError
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.targets import candidates, usual
+from ostinato.tasks.translate import written_column
 
 FEW_NUMBERS = 20
 """A target of at most so many different whole numbers, each seen ten times on average, is read as labels."""
@@ -33,6 +34,8 @@ def infer(table: Table, data: DataSettings, settings: TaskSettings) -> Choice:
     Raises:
         DataError: the columns leave it open; the message says what to choose.
     """
+    if settings.name == "translate":
+        return Choice("translate", "asked for", written_column(table, data))
     if settings.name:
         return Choice(settings.name, "asked for", data.target)
     if data.target:
@@ -81,11 +84,8 @@ def _by_target(table: Table, target: Column, data: DataSettings) -> Choice:
         return _of_numbers(target)
     if target.kind in {Kind.TEXT, Kind.TOKENS, Kind.DNA} or (data.inputs and not sequences):
         if sequences:
-            raise DataError(
-                f"the target is {target.kind.value}, and '{sequences[0].name}' is a sequence too: no task leads from "
-                "sequence to sequence; --task classify takes each value as a label",
-                path=table.path,
-                column=name,
+            return Choice(
+                "translate", f"'{name}' is {target.kind.value} to be written from '{sequences[0].name}'", name
             )
         given = ", ".join(f"'{one}'" for one in data.inputs)
         return Choice("language", f"'{name}' is text{f' to be written from {given}' if given else ''}", name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import polars as pl
@@ -20,7 +20,7 @@ from ostinato.data.spec import Spec
 from ostinato.data.split import Division, divide
 from ostinato.data.static import Static
 from ostinato.data.table import Column, Kind, Table
-from ostinato.data.vocabulary import Vocabulary
+from ostinato.data.vocabulary import Unit, Vocabulary
 from ostinato.errors import DataError, ModelFolderError
 from ostinato.sequences import Ragged
 from ostinato.sequences.ragged import steps_of
@@ -119,12 +119,18 @@ class Language(Task):
         column = table[chosen.text]
         unit = "token" if column.kind == Kind.TOKENS else "char" if column.kind == Kind.DNA else data.unit
         values = _texts(column)
-        counted = Vocabulary((), unit)
+        whole: dict[str, Unit] = {
+            "auto": "char",
+            "subword": "word",
+        }  # sub-words are learned only when it is known what to learn from
+        counted = Vocabulary((), whole.get(unit, cast(Unit, unit)))
         steps = sum(len(counted.pieces(value)) for value in values)
         if not steps:
             raise DataError("there is no text to learn from", path=table.path, column=column.name)
         document = not chosen.conditions and (len(values) == 1 or steps / len(values) >= DOCUMENT)
-        vocabulary = Vocabulary.fit(values, unit, min_count=data.min_count, marks=not document)
+        vocabulary = Vocabulary.fit(
+            values, unit, min_count=data.min_count, marks=not document, lower=data.lower, size=data.subwords
+        )
         return cls(column.name, vocabulary, Static.fit(table, chosen.conditions), document)
 
     def examples(self, table: Table) -> SequenceExamples:
@@ -226,7 +232,7 @@ class Language(Task):
     def describe(self, table: Table) -> str:
         """``1 document of 1,115,394 characters, 65 different: next character (many-to-many, fed back)``."""
         lengths = self.vocabulary.encode(_texts(table[self.column])).lengths
-        step = {"char": "character"}.get(self.vocabulary.unit, self.vocabulary.unit)
+        step = {"char": "character", "subword": "sub-word"}.get(self.vocabulary.unit, self.vocabulary.unit)
         step = "base" if table[self.column].kind == Kind.DNA else step
         what = "document" if self.document else "text"
         size = f" of {spread(int(lengths.min()), int(lengths.max()))}" if len(lengths) else " of"

@@ -11,7 +11,8 @@ class TaskSettings:
     """What is wanted.
 
     Args:
-        name: ``classify``, ``regress``, ``tag``, ``language`` or ``forecast``; empty: inferred from the data.
+        name: ``classify``, ``regress``, ``tag``, ``language``, ``forecast`` or ``translate``;
+            empty: inferred from the data.
         class_weights: ``balanced`` weighs each class by the inverse of its frequency.
         logit_adjustment: how far the loss makes up for rare labels: it is at ``logits + a ln(share of label)``, so
             that the logits favour rare ones; 0: not at all, 1: as if all labels were equally frequent.
@@ -24,6 +25,9 @@ class TaskSettings:
         quantiles: of the forecast; must hold 0.5.
         known: columns of the series that are known ahead (holidays, prices).
         calendar: whether hour, weekday and month of the time column are used as known ahead.
+        beam: beginnings of a translation that are kept at each step; 1: always the likeliest symbol.
+        length_weight: how far the length of a translation is weighed out of its probability, 0 to 1.
+        coverage: how much it matters that every step of the source was looked at.
         features: feature groups a tagger sees beside the token: ``characters``, ``lower``.
     """
 
@@ -39,4 +43,7 @@ class TaskSettings:
     quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
     known: tuple[str, ...] = ()
     calendar: bool = True
+    beam: int = 5
+    length_weight: float = 1.0
+    coverage: float = 0.0
     features: tuple[str, ...] = ("characters",)

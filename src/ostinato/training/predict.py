@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.data.examples import Batch, Examples
+from ostinato.decoding.written import answers, search_of
 from ostinato.tasks.base import Outputs, Task
 from ostinato.training.bptt import why_not_carried
 from ostinato.training.stream import Stream
@@ -59,7 +60,10 @@ def evaluate_loss(
 
 
 class Assessment:
-    """One pass over examples without gradient, which gives their loss, their outputs, or both (see `predict`)."""
+    """One pass over examples without gradient, which gives their loss, their outputs, or both (see `predict`).
+
+    ``greedy``: what is written is searched without a beam, which is quicker.
+    """
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class Assessment:
         window: int = 0,
         batch_size: int = 256,
         device: torch.device | str | None = None,
+        greedy: bool = False,
     ) -> None:
         if device is None:
             device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
@@ -78,19 +83,21 @@ class Assessment:
         self.most_steps = max(1, MOST_NUMBERS // width)
         self.window = 0 if why_not_carried(model, task) else min(window or self.most_steps, self.most_steps)
         self.batch_size, self.device = max(1, batch_size), torch.device(device)
-        self.answers = 0
+        self.search = search_of(task, width=1 if greedy else 0)
+        self.answers, self.losses = 0, False
 
     def run(self, *, loss: bool = True, outputs: bool = True) -> tuple[float, Outputs]:
         """The mean loss (NaN unless asked for) and the outputs (empty unless asked for)."""
         collected = _Collector(self.task, self.examples.lengths)
-        total, self.answers = 0.0, 0
+        total, self.answers, self.losses = 0.0, 0, loss
         was_training = self.model.training
         self.model.to(self.device).eval()
         try:
             with torch.inference_mode():
                 for output, batch, starts in self._pieces():
                     if outputs:
-                        collected.add(self.task.outputs(output, batch), batch, starts)
+                        answer = output if self.search is None else answers(self.model, batch, self.search)
+                        collected.add(self.task.outputs(answer, batch), batch, starts)
                     if loss:
                         mean, count = self.task.loss(output, batch)
                         if count:  # or the mean may be NaN
@@ -104,7 +111,9 @@ class Assessment:
         for index in self._chunks():
             batch = self.examples.take(index).to(self.device)
             longest = int(batch.inputs.lengths.max())
-            if not self.window or longest <= self.window:
+            if self.task.spec.outputs == "text":
+                yield (self.model(batch)[0] if self.losses else torch.empty(0)), batch, torch.zeros_like(index)
+            elif not self.window or longest <= self.window:
                 yield self.model(batch)[0], batch, torch.zeros_like(index)
             elif self.task.spec.outputs == "step":
                 yield from self._steps(batch)

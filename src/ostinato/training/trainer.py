@@ -258,7 +258,7 @@ class Trainer:
         if not len(self.valid):
             return {}
         start = perf_counter()
-        assessment = Assessment(self.model, self.task, self.valid, window=self.settings.window)
+        assessment = Assessment(self.model, self.task, self.valid, window=self.settings.window, greedy=True)
         with self.interrupts.at_once():
             loss, outputs = assessment.run()
             metrics = {"loss": loss, **self.task.metrics(outputs, self.valid)}

@@ -11,6 +11,7 @@ from ostinato.data.readers.conll import read_conll, read_conllu
 from ostinato.data.readers.delimited import read_delimited
 from ostinato.data.readers.fasta import read_fasta, read_fastq
 from ostinato.data.readers.folder import read_files, read_folder
+from ostinato.data.readers.parallel import apart, read_lines, read_parallel
 from ostinato.data.readers.parquet import read_parquet
 from ostinato.data.readers.records import read_records
 from ostinato.data.readers.sniff import sniff
@@ -76,16 +77,20 @@ def read(path: str | Path | Sequence[str | Path], settings: DataSettings, layout
     ``.txt``. What was decided stands in the table's ``notes``.
 
     Args:
-        path: a file; a folder of ``.txt`` or FASTA files, each a class; or several such files.
+        path: a file; a folder of ``.txt`` or FASTA files, each a class; several such files; or two parallel files by
+            one name, ``train.{de,en}``.
         settings: which columns are what; see :class:`DataSettings`.
-        layout: what a row of a table is: ``rows`` an example, ``long`` a step of a series, ``wide`` a series, or
-            ``auto`` (see :func:`ostinato.data.layouts.lay_out`).
+        layout: what a row of a table is: ``rows`` an example, ``long`` a step of a series, ``wide`` a series,
+            ``pairs`` an example whose target is to be written, or ``auto`` (see :func:`ostinato.data.layouts.lay_out`).
 
     Raises:
         DataError: the file is missing, unreadable, empty or wrong; file, row and column are named.
     """
     if not isinstance(path, str | Path):
         return read_files([Path(one) for one in path], settings)
+    files = apart(path)
+    if len(files) > 1:
+        return read_parallel(files, settings)
     path = Path(path)
     if path.is_dir():
         return read_folder(path, settings)
@@ -94,6 +99,8 @@ def read(path: str | Path | Sequence[str | Path], settings: DataSettings, layout
     if suffix in _BINARY:
         raise DataError(f"{suffix} files are not read: {_known()}", path=path)
     known = suffix in TABLES or suffix in READERS
+    if layout == "pairs" and (not known or suffix == ".txt"):
+        return read_lines(path, settings)
     if not known or (suffix == ".txt" and settings.unit != "byte"):
         suffix = sniff(source, prose=suffix == ".txt")
     if suffix in TABLES:
