@@ -37,8 +37,8 @@ template <class Cell> struct BackwardSpace {
   // Of paired operands: gradients like the others, two neighbours in a word; gradients, inputs and states, two rows in a
   // word; where the states lie; and a panel of weights.
   N *operands, *gradient_rows, *x_rows, *h_rows;
-  const T** before;
-  T* room;
+  const T** before = nullptr;
+  T* room = nullptr;
 
   BackwardSpace(const Backward& b, int member, int members, char* scratch) {
     const int64_t panels = W::panels(b.units), width = panels * W::panel_units * Cell::D;

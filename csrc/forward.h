@@ -34,8 +34,8 @@ template <class Cell> struct ForwardSpace {
   ForwardRow<Cell>* rows;
   // Of paired operands: the chunk's inputs, the states before and after a step by slot, the initial ones; and a panel.
   int64_t x_row, h_row;
-  N *x, *h[2], *h0;
-  T* room;
+  N *x = nullptr, *h[2], *h0;
+  T* room = nullptr;
   int64_t bytes;
 
   ForwardSpace(const Forward& f, int member, int members, char* scratch) {

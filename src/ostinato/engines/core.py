@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import torch
 from torch import Tensor
@@ -14,7 +14,9 @@ MISSING: str | None = None
 """Why the module is not there, as the second half of a sentence."""
 
 try:
-    from ostinato.engines import _native as native
+    from ostinato.engines import _native
+
+    native = _native
 except ImportError as error:
     native = None  # type: ignore[assignment]
     broken = (error.path or "").endswith((".so", ".pyd"))
@@ -43,7 +45,7 @@ def autocast() -> bool:
     return torch.is_autocast_enabled("cpu")
 
 
-def refusal(request: Request) -> str | None:
+def refusal(request: Request, numbers: Collection[torch.dtype] = tuple(NUMBERS)) -> str | None:
     """Why none of the module's kernels can serve a request: traces, devices, dtypes, forward-mode differentiation."""
     if MISSING is not None:
         return MISSING
@@ -56,6 +58,7 @@ def refusal(request: Request) -> str | None:
     if devices:
         return f"it serves the CPU, not {' and '.join(sorted(devices))}"
     dtypes = {weight.dtype} if autocast() else {weight.dtype, *(part.dtype for part in others)}
-    if len(dtypes) > 1 or weight.dtype not in NUMBERS:
-        return f"it computes in float32 or float64, not {' and '.join(sorted(map(str, dtypes)))}"
+    if len(dtypes) > 1 or weight.dtype not in numbers:
+        served = ", ".join(str(number).removeprefix("torch.") for number in numbers)
+        return f"it computes in {served}, not {' and '.join(sorted(map(str, dtypes)))}"
     return None

@@ -13,8 +13,8 @@ from torch.nn.functional import dropout
 
 from ostinato.cells import Weights
 from ostinato.cells.base import like
-from ostinato.engines.core import MISSING, NUMBERS, autocast, native, refusal
-from ostinato.engines.native_operators import KERNELS, Call, layout
+from ostinato.engines.core import MISSING, autocast, native, refusal
+from ostinato.engines.native_operators import KERNELS, WIDTHS, Call, layout
 from ostinato.engines.request import Engine, Kernel, Request, Result, Stack, StackResult
 from ostinato.sequences import Packed
 from ostinato.sequences.segments import episode_ends
@@ -27,7 +27,8 @@ if MISSING is None:
 class NativeEngine(Engine):
     """One call a layer, in one direction or both, over equal or ragged rows, resets included.
 
-    It computes in float32 or float64; under autocast inputs and states of less precision are widened to the dtype of
+    It computes in float32 or float64; of bfloat16 it multiplies matrices in that and does all else in float32. Under
+    autocast inputs and states of less precision are widened to the dtype of
     the weights, and so is the answer. It uses as many threads as PyTorch (``torch.set_num_threads``).
     """
 
@@ -42,7 +43,7 @@ class NativeEngine(Engine):
             return f"it has no kernel for cell '{request.cell.name}' with a projection"
         if request.noise is not None and request.noise.inside and torch._C._are_functorch_transforms_active():
             return "its kernels draw no masks under vmap"
-        return refusal(request)
+        return refusal(request, tuple(WIDTHS))
 
     def how(self, request: Request) -> str:  # noqa: ARG002
         """The instruction set and the threads."""
@@ -117,7 +118,7 @@ def serves_dense(cell: str, input: Tensor) -> bool:
     """Whether ``DENSE`` can take this input, whose dtype is that of the weights."""
     if exporting():
         return False  # what is exported must run elsewhere too
-    usual = input.is_cpu and input.dtype in NUMBERS and cell in KERNELS
+    usual = input.is_cpu and input.dtype in WIDTHS and cell in KERNELS
     return usual and MISSING is None and forward_ad._current_level < 0 and not autocast()
 
 

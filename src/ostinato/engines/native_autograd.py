@@ -80,6 +80,7 @@ class Form(NamedTuple):
 FLOW = 3
 """How many tensors say how the steps flow: batch sizes, reset flags, sequences."""
 
+
 def layer(
     inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], call: Call, *, low: bool = False
 ) -> Sequence[Tensor]:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -64,6 +65,16 @@ KERNELS = {
 
 LARGE = 8 << 20
 """Bytes from which what is kept for backward lies in the module's own buffers, whose pages are used again."""
+
+PASSING = 1 << 20
+"""The same of what does not outlive a call."""
+
+WIDTHS = {**NUMBERS, torch.bfloat16: 2}
+"""The dtypes of layers and their numbers in the module.
+
+Tensors of bfloat16 are widened to float32 for the call, and the answers rounded; the products with matrices are those
+of bfloat16 where the processor has them (AVX-512 BF16). Sums, gates and cell states are float32.
+"""
 
 LIBRARY = torch.library.Library("ostinato", "FRAGMENT")
 LIBRARY.define(
@@ -135,12 +146,24 @@ class Sizes(NamedTuple):
 
     def kept(self, call: Call, dtype: torch.dtype, keep: int) -> tuple[int, int]:
         """The shape of what is kept for backward, in the kernels' own order."""
-        gates = native.saved_size(self.code(call), NUMBERS[dtype], self.units, 1) if keep == KEEP_ALL else 0
+        number = self.number(call, dtype, low=False)
+        gates = native.saved_size(self.code(call), number, self.units, 1) if keep == KEEP_ALL else 0
         return call.directions, (gates + (call.kernel.parts - 1) * self.units) * self.total
 
-    def shape(self, call: Call, dtype: torch.dtype, flow: Maybe) -> Any:
+    def number(self, call: Call, dtype: torch.dtype, *, low: bool) -> int:
+        """That of the dtype; of float32, where no kernel multiplies in bfloat16."""
+        number, code = WIDTHS[dtype], self.code(call)
+        return number if dtype in NUMBERS or (not low and native.serves(code, number)) else NUMBERS[torch.float32]
+
+    def shape(self, call: Call, dtype: torch.dtype, flow: Maybe, *, low: bool) -> Any:
         """As the C++ module wants it."""
-        head = (self.code(call), NUMBERS[dtype], torch.get_num_threads(), call.directions, call.reverse)
+        head = (
+            self.code(call),
+            self.number(call, dtype, low=low),
+            torch.get_num_threads(),
+            call.directions,
+            call.reverse,
+        )
         batch_sizes, reset, sequences = addresses(flow)
         sizes = (self.inputs, self.units, self.steps, self.slots, self.total)
         outputs = self.outputs if "hr" in self.names else 0
@@ -161,8 +184,10 @@ def sizes_of(inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], c
     directions, dtype, kernel = call.directions, x.dtype, KERNELS.get(call.cell)
     if kernel is None or len(states) not in {0, kernel.parts}:
         raise ValueError(f"no kernel for cell '{call.cell}' with {len(states)} states")
-    if dtype not in NUMBERS or x.dim() != (3 if batch_sizes is None else 2):
-        raise ValueError(f"x must be (T, B, I), or (N, I) with batch_sizes, of float32 or float64, not {x.shape}")
+    if dtype not in WIDTHS or x.dim() != (3 if batch_sizes is None else 2):
+        raise ValueError(
+            f"x must be (T, B, I), or (N, I) with batch_sizes, of float32, float64 or bfloat16, not {x.shape}"
+        )
     shapes = _shapes_of(call, x.shape[-1], weights)
     if batch_sizes is None:
         steps, slots = x.shape[:2]
@@ -230,16 +255,39 @@ def forward(
     call: Call, sizes: Sizes, inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], *, keep: int
 ) -> list[Tensor]:
     """The forward operator, once its arguments are checked and nothing else wants to see the call."""
-    x, *states = in_one_piece(inputs)
-    flow, weights = in_one_piece(flow), in_one_piece(weights)
+    dtype, low = inputs[0].dtype, keep == KEEP_LITTLE
+    (x, *states), weights = widened(in_one_piece(inputs)), widened(in_one_piece(weights))
+    flow = in_one_piece(flow)
     y, *after = outputs_of(call, sizes, x)
-    kept = [room(sizes.kept(call, x.dtype, keep), x)] if keep else []
+    if dtype is torch.bfloat16:
+        y = room(y.shape, x.dtype, PASSING)
+    kept = [room(sizes.kept(call, dtype, keep), x.dtype)] if keep else []
     parts: list[Tensor | None] = [x, *pair(states), y, *pair(after), kept[0] if kept else None]
     for own in placed(weights, sizes, call):
         parts += own
-    shape, low = sizes.shape(call, x.dtype, flow), keep == KEEP_LITTLE
-    native.forward(shape, call.kernel.parts > 1, low, addresses(parts))
-    return [y, *after, *kept]
+    native.forward(sizes.shape(call, dtype, flow, low=low), call.kernel.parts > 1, low, addresses(parts))
+    return [*narrowed([y, *after], dtype), *kept]
+
+
+def widened(tensors: Maybe) -> list[Any]:
+    """Those of bfloat16, contiguous, as float32."""
+    return [part if part is None or part.dtype is not torch.bfloat16 else _wide(part) for part in tensors]
+
+
+def _wide(half: Tensor) -> Tensor:
+    wide = room(half.shape, torch.float32, PASSING)
+    native.widen(half.data_ptr(), wide.data_ptr(), half.numel(), torch.get_num_threads())
+    return wide
+
+
+def narrowed(tensors: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """Of bfloat16, if the call is."""
+    if dtype is not torch.bfloat16:
+        return tensors
+    halves = [torch.empty(part.shape, dtype=dtype) for part in tensors]
+    for wide, half in zip(tensors, halves, strict=True):
+        native.narrow(wide.data_ptr(), half.data_ptr(), wide.numel(), torch.get_num_threads())
+    return halves
 
 
 def outputs_of(call: Call, sizes: Sizes, x: Tensor) -> list[Tensor]:
@@ -248,12 +296,12 @@ def outputs_of(call: Call, sizes: Sizes, x: Tensor) -> list[Tensor]:
     return [x.new_empty((*x.shape[:-1], call.directions * sizes.outputs)), *state]
 
 
-def room(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """An empty tensor; a large one in a buffer that has been used before."""
-    count = shape[0] * shape[1]
-    if count * like.itemsize < LARGE:
-        return like.new_empty(shape)
-    return torch.from_numpy(native.buffer(NUMBERS[like.dtype], count)).view(shape)
+def room(shape: tuple[int, ...], dtype: torch.dtype, least: int = LARGE) -> Tensor:
+    """An empty tensor; one of at least so many bytes in a buffer that has been used before."""
+    count = prod(shape)
+    if count * dtype.itemsize < least:
+        return torch.empty(shape, dtype=dtype)
+    return torch.from_numpy(native.buffer(NUMBERS[dtype], count)).view(shape)
 
 
 def backward(
@@ -268,19 +316,21 @@ def backward(
     want_x: bool,
 ) -> list[Tensor]:
     """The backward operator, once its arguments are checked and nothing else wants to see the call."""
-    x, *states = in_one_piece(inputs)
-    flow, weights, (dy, *dafter) = in_one_piece(flow), in_one_piece(weights), in_one_piece(gradients)
-    dx = [torch.empty_like(x) for _ in range(call.directions)] if want_x else []
+    dtype = inputs[0].dtype
+    (x, *states), weights = widened(in_one_piece(inputs)), widened(in_one_piece(weights))
+    flow, kept, (dy, *dafter) = in_one_piece(flow), widened(in_one_piece(kept)), widened(in_one_piece(gradients))
+    passing = dtype is torch.bfloat16
+    dx = [room(x.shape, x.dtype, PASSING) if passing else torch.empty_like(x) for _ in range(call.directions * want_x)]
     dstates, dweights = [torch.empty_like(state) for state in states], [torch.empty_like(own) for own in weights]
-    parts = [x, *pair(states), *in_one_piece(kept), dy, *pair(dafter), *pair(dstates)]
+    parts = [x, *pair(states), *kept, dy, *pair(dafter), *pair(dstates)]
     both = zip(placed(weights, sizes, call), placed(dweights, sizes, call), strict=True)
     for d, (own, its) in enumerate(both):
         parts += [*own, *its, dx[d] if want_x else None]
-    low = kept[1].shape != sizes.kept(call, x.dtype, KEEP_ALL)
-    native.backward(sizes.shape(call, x.dtype, flow), call.kernel.parts > 1, low, addresses(parts))
+    low = kept[1].shape != sizes.kept(call, dtype, KEEP_ALL)
+    native.backward(sizes.shape(call, dtype, flow, low=low), call.kernel.parts > 1, low, addresses(parts))
     if len(dx) > 1:
         dx[0].add_(dx[1])
-    return [dx[0] if want_x else x.new_empty(0), *dstates, *dweights]
+    return narrowed([dx[0] if want_x else x.new_empty(0), *dstates, *dweights], dtype)
 
 
 def _forward(inputs: list[Tensor], flow: Maybe, weights: list[Tensor], cell: str, *more: Any) -> list[Tensor]:
@@ -326,7 +376,8 @@ def _forward_shapes(inputs: list[Tensor], flow: Maybe, weights: list[Tensor], ce
     noise, seed, form, keep = more
     call, x = Call(cell, tuple(noise), seed, *form), inputs[0]
     sizes = sizes_of(inputs, flow, weights, call)
-    kept = [x.new_empty(sizes.kept(call, x.dtype, keep))] if keep else []
+    kept_dtype = torch.float32 if x.dtype is torch.bfloat16 else x.dtype
+    kept = [x.new_empty(sizes.kept(call, x.dtype, keep), dtype=kept_dtype)] if keep else []
     return [*outputs_of(call, sizes, x), *kept]
 
 

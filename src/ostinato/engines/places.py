@@ -35,7 +35,11 @@ class Places:
         self.lengths, self.starts, self.steps, self.apart, self.count = lengths, starts, steps, apart, count
         if MISSING is None and not torch.compiler.is_compiling():
             lengths = lengths.contiguous()
-            sizes, self.order, self.slots = lengths.new_empty(steps), torch.empty_like(lengths), torch.empty_like(lengths)
+            sizes, self.order, self.slots = (
+                lengths.new_empty(steps),
+                torch.empty_like(lengths),
+                torch.empty_like(lengths),
+            )
             here = (sizes.data_ptr(), self.order.data_ptr(), self.slots.data_ptr())
             reached, self.total, self.sorted = native.layout(lengths.data_ptr(), lengths.shape[0], steps, *here)
             self.batch_sizes = sizes[:reached]
