@@ -31,7 +31,7 @@ def made(name: str, inputs: int, units: int) -> tuple[Any, Any]:
     options = {**LAYERS[name], "bidirectional": True}
     if "proj_size" in options:
         options["proj_size"] = units // 3
-    kind = getattr(nn, name.split()[0])
+    kind = getattr(nn, name.split(maxsplit=1)[0])
     half, exact = (kind(inputs, units, dtype=dtype, **options) for dtype in (torch.bfloat16, torch.float64))
     exact.load_state_dict(half.state_dict())
     return half, exact

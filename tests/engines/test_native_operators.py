@@ -82,7 +82,7 @@ def test_third_derivative() -> None:
         ({"cell": "sru"}, "no kernel for cell 'sru'"),
         ({"weights": lambda w: w[:3]}, "has not 3 weights"),
         ({"inputs": lambda x: x[:2]}, "with 1 states"),
-        ({"inputs": lambda x: [x[0].half(), *x[1:]]}, "of float32 or float64"),
+        ({"inputs": lambda x: [x[0].half(), *x[1:]]}, "of float32, float64 or bfloat16"),
         ({"inputs": lambda x: [x[0].unsqueeze(0), *x[1:]]}, r"\(N, I\) with batch_sizes"),
         ({"inputs": lambda x: x[:1]}, "come with an initial state"),
         ({"inputs": lambda x: [x[0][:, :1], *x[1:]]}, r"expected \(16, 1\) .* got \(16, 2\)"),

@@ -14,8 +14,8 @@ import torch
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 
-from ostinato.engines.core import MISSING
 from ostinato import nn
+from ostinato.engines.core import MISSING
 
 pytestmark = pytest.mark.skipif(MISSING is not None, reason="the C++ module is not built")
 

@@ -11,8 +11,8 @@ import torch
 from ostinato.cells import CELLS, Sizes, Weights
 from ostinato.engines import Request, choose, force, run
 from ostinato.engines import scan_operators as operators
-from ostinato.engines.scan_equations import scanned
 from ostinato.engines.core import MISSING
+from ostinato.engines.scan_equations import scanned
 from ostinato.engines.scan_operators import KERNELS, run_scan, scan, scan_backward
 from ostinato.sequences import Ragged, pack
 

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -32,6 +31,7 @@ from torch import Tensor
 
 from ostinato.cells import CELLS
 from ostinato.cells import Sizes as Shape
+from ostinato.engines.buffers import PASSING, narrowed, room, widened
 from ostinato.engines.core import NUMBERS, native
 
 
@@ -62,12 +62,6 @@ KERNELS = {
     "gru_norm": Kernel(13, 1, ("norm_ih", "norm_hh")),
 }
 """The cells that the C++ module serves."""
-
-LARGE = 8 << 20
-"""Bytes from which what is kept for backward lies in the module's own buffers, whose pages are used again."""
-
-PASSING = 1 << 20
-"""The same of what does not outlive a call."""
 
 WIDTHS = {**NUMBERS, torch.bfloat16: 2}
 """The dtypes of layers and their numbers in the module.
@@ -269,39 +263,10 @@ def forward(
     return [*narrowed([y, *after], dtype), *kept]
 
 
-def widened(tensors: Maybe) -> list[Any]:
-    """Those of bfloat16, contiguous, as float32."""
-    return [part if part is None or part.dtype is not torch.bfloat16 else _wide(part) for part in tensors]
-
-
-def _wide(half: Tensor) -> Tensor:
-    wide = room(half.shape, torch.float32, PASSING)
-    native.widen(half.data_ptr(), wide.data_ptr(), half.numel(), torch.get_num_threads())
-    return wide
-
-
-def narrowed(tensors: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
-    """Of bfloat16, if the call is."""
-    if dtype is not torch.bfloat16:
-        return tensors
-    halves = [torch.empty(part.shape, dtype=dtype) for part in tensors]
-    for wide, half in zip(tensors, halves, strict=True):
-        native.narrow(wide.data_ptr(), half.data_ptr(), wide.numel(), torch.get_num_threads())
-    return halves
-
-
 def outputs_of(call: Call, sizes: Sizes, x: Tensor) -> list[Tensor]:
     """Room for what forward gives."""
     state = [x.new_empty(shape) for shape in sizes.states(call)]
     return [x.new_empty((*x.shape[:-1], call.directions * sizes.outputs)), *state]
-
-
-def room(shape: tuple[int, ...], dtype: torch.dtype, least: int = LARGE) -> Tensor:
-    """An empty tensor; one of at least so many bytes in a buffer that has been used before."""
-    count = prod(shape)
-    if count * dtype.itemsize < least:
-        return torch.empty(shape, dtype=dtype)
-    return torch.from_numpy(native.buffer(NUMBERS[dtype], count)).view(shape)
 
 
 def backward(

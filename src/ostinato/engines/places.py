@@ -17,11 +17,12 @@ from ostinato.sequences.packed import inverse_of, layout_of
 class Places:
     """Where the rows of sequences lie: step ``t`` of sequence ``b`` in row ``starts[b] + t * apart`` of ``count``.
 
-    In ``(T, B, *)`` sequences start at ``0, 1, 2, …`` and their rows are ``B`` apart, in ``(B, T, *)`` they start at ``0, T,
-    2 T, …``, end to end at their offsets. All others of the ``count`` rows are padding: never read, and written as 0.
+    In ``(T, B, *)`` sequences start at ``0, 1, 2, …`` and their rows are ``B`` apart, in ``(B, T, *)`` they start at
+    ``0, T, 2 T, …``, end to end at their offsets. All others of the ``count`` rows are padding: never read, and written
+    as 0.
 
-    ``batch_sizes`` ``(T',)``, ``order`` and ``slots`` ``(B,)`` are those of :class:`~ostinato.sequences.Packed`, ``total``
-    is ``N``, and ``sorted`` says whether the sequences lie in the order of their slots.
+    ``batch_sizes`` ``(T',)``, ``order`` and ``slots`` ``(B,)`` are those of :class:`~ostinato.sequences.Packed`,
+    ``total`` is ``N``, and ``sorted`` says whether the sequences lie in the order of their slots.
 
     Args:
         lengths: ``(B,)`` int64 on the CPU, from 0 to ``steps``.
@@ -33,7 +34,7 @@ class Places:
 
     def __init__(self, lengths: Tensor, starts: Tensor, steps: int, apart: int, count: int) -> None:
         self.lengths, self.starts, self.steps, self.apart, self.count = lengths, starts, steps, apart, count
-        if MISSING is None and not torch.compiler.is_compiling():
+        if MISSING is None and not torch.compiler.is_compiling() and unseen([lengths, starts]):
             lengths = lengths.contiguous()
             sizes, self.order, self.slots = (
                 lengths.new_empty(steps),

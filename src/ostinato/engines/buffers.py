@@ -1,0 +1,47 @@
+"""Memory of native calls: buffers that are used again, and tensors of bfloat16 as the float32 that kernels read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ostinato.engines.core import NUMBERS, native
+
+LARGE = 8 << 20
+"""Bytes from which what is kept for backward lies in the module's own buffers, whose pages are used again."""
+
+PASSING = 1 << 20
+"""The same of what does not outlive a call."""
+
+
+def room(shape: tuple[int, ...], dtype: torch.dtype, least: int = LARGE) -> Tensor:
+    """An empty tensor; one of at least so many bytes in a buffer that has been used before."""
+    count = prod(shape)
+    if count * dtype.itemsize < least:
+        return torch.empty(shape, dtype=dtype)
+    return torch.from_numpy(native.buffer(NUMBERS[dtype], count)).view(shape)
+
+
+def widened(tensors: Sequence[Tensor | None]) -> list[Any]:
+    """Those of bfloat16, contiguous, as float32."""
+    return [part if part is None or part.dtype is not torch.bfloat16 else _wide(part) for part in tensors]
+
+
+def _wide(half: Tensor) -> Tensor:
+    wide = room(half.shape, torch.float32, PASSING)
+    native.widen(half.data_ptr(), wide.data_ptr(), half.numel(), torch.get_num_threads())
+    return wide
+
+
+def narrowed(tensors: list[Tensor], dtype: torch.dtype) -> list[Tensor]:
+    """Of bfloat16, if the call is."""
+    if dtype is not torch.bfloat16:
+        return tensors
+    halves = [torch.empty(part.shape, dtype=dtype) for part in tensors]
+    for wide, half in zip(tensors, halves, strict=True):
+        native.narrow(wide.data_ptr(), half.data_ptr(), wide.numel(), torch.get_num_threads())
+    return halves
