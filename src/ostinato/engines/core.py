@@ -59,6 +59,6 @@ def refusal(request: Request, numbers: Collection[torch.dtype] = tuple(NUMBERS))
         return f"it serves the CPU, not {' and '.join(sorted(devices))}"
     dtypes = {weight.dtype} if autocast() else {weight.dtype, *(part.dtype for part in others)}
     if len(dtypes) > 1 or weight.dtype not in numbers:
-        *others, last = (str(number).removeprefix("torch.") for number in numbers)
-        return f"it computes in {', '.join(others)} or {last}, not {' and '.join(sorted(map(str, dtypes)))}"
+        *first, last = (str(number).removeprefix("torch.") for number in numbers)
+        return f"it computes in {', '.join(first)} or {last}, not {' and '.join(sorted(map(str, dtypes)))}"
     return None
