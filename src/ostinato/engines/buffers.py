@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ostinato.engines.core import NUMBERS, native
 
-LARGE = 8 << 20
+LARGE = 1 << 20
 """Bytes from which what is kept for backward lies in the module's own buffers, whose pages are used again."""
 
 PASSING = 1 << 20
