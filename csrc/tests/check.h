@@ -1,12 +1,13 @@
 // What every test program shares: a check that counts, and how it ends.
 #pragma once
 
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 
 namespace ostinato::tests {
 
-inline int failures = 0, checks = 0;
+inline std::atomic<int> failures{0}, checks{0};
 
 inline void check(bool right, const char* what, const char* detail = "") {
   ++checks;
@@ -21,7 +22,7 @@ inline bool argument(int count, char** values, const char* name) {
 }
 
 inline int finish(const char* name) {
-  std::printf("%s: %d checks, %d failures\n", name, checks, failures);
+  std::printf("%s: %d checks, %d failures\n", name, checks.load(), failures.load());
   return failures == 0 && checks > 0 ? 0 : 1;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <initializer_list>
 #include <vector>
 
 #include "../layer.h"
@@ -45,20 +46,31 @@ struct Ragged {
 
 struct Problem {
   Cell cell;
-  int64_t inputs, units;
+  int64_t inputs, units, outputs;  // outputs: units, or of a projection
   Ragged ragged;
   bool bias;
-  Numbers ih, hh, bias_ih, bias_hh, more[3], x, h0, c0, dy, dhn, dcn;
+  Numbers ih, hh, bias_ih, bias_hh, more[4], hr, x, h0, c0, dy, dhn, dcn;
   Noise noise;  // its sequences are those below
   std::vector<int64_t> sequences;
 
-  bool independent() const { return cell == Cell::independent_relu || cell == Cell::independent_tanh; }
-  bool relu() const { return cell == Cell::elman_relu || cell == Cell::independent_relu; }
-  bool has_c() const { return cell == Cell::lstm || cell == Cell::lstm_peephole || cell == Cell::lstm_coupled; }
-  int64_t gates() const {
-    return cell == Cell::lstm || cell == Cell::lstm_peephole ? 4 : cell == Cell::gru || cell == Cell::lstm_coupled ? 3 : 1;
+  bool is(std::initializer_list<Cell> some) const { return std::find(some.begin(), some.end(), cell) != some.end(); }
+  bool independent() const { return is({Cell::independent_relu, Cell::independent_tanh}); }
+  bool relu() const { return is({Cell::elman_relu, Cell::independent_relu}); }
+  bool normalised() const { return is({Cell::lstm_norm, Cell::gru_norm}); }
+  bool staged() const { return cell >= Cell::lstm_projected; }
+  bool has_c() const {
+    return is({Cell::lstm, Cell::lstm_peephole, Cell::lstm_coupled, Cell::lstm_projected, Cell::lstm_peephole_projected,
+               Cell::lstm_coupled_projected, Cell::lstm_norm});
   }
-  int further() const { return cell == Cell::lstm_peephole ? 3 : independent() ? 1 : 0; }
+  int64_t gates() const {
+    if (is({Cell::gru, Cell::gru_before, Cell::gru_norm, Cell::lstm_coupled, Cell::lstm_coupled_projected})) return 3;
+    return has_c() ? 4 : 1;
+  }
+  // How many numbers further weights have: a cell has the first few.
+  int64_t further(int i) const {
+    if (normalised()) return i < 2 ? gates() * units : cell == Cell::lstm_norm && (i == 2 || bias) ? units : 0;
+    return i < (is({Cell::lstm_peephole, Cell::lstm_peephole_projected}) ? 3 : independent() ? 1 : 0) ? units : 0;
+  }
 };
 
 // Bits of a mask, as src/ostinato/engines/noise.py defines them.
@@ -79,20 +91,38 @@ inline uint32_t mask_bits(const Noise& noise, uint64_t kind, int64_t step, int64
   return hash(hash(static_cast<uint32_t>(unit) ^ static_cast<uint32_t>(key)) + static_cast<uint32_t>(key >> 32));
 }
 
+// What the noise does to one unit: the factor of its candidate, and the share of its old states that is held.
+struct NoiseAt {
+  double keep = 1, held_h = 0, held_c = 0;
+};
+inline NoiseAt noise_at(const Problem& p, int64_t slot, int64_t row, int64_t unit) {
+  const Noise& n = p.noise;
+  if (!n.on) return {};
+  size_t step = 0;
+  while (row >= p.ragged.starts[step] + p.ragged.sizes[step]) ++step;
+  const auto hit = [&](uint64_t kind, uint64_t threshold) {
+    return mask_bits(n, kind, static_cast<int64_t>(step), p.sequences[static_cast<size_t>(slot)], unit) < threshold;
+  };
+  if (!n.training) return {1, n.share_h, n.share_c};
+  return {hit(4, n.drop) ? 0 : n.scale, hit(5, n.hold_h) ? 1.0 : 0.0, hit(6, n.hold_c) ? 1.0 : 0.0};
+}
+
 struct Answer {
-  Numbers y, hn, cn, dx, dh0, dc0, dih, dhh, dbias_ih, dbias_hh, dmore[3];
+  Numbers y, hn, cn, dx, dh0, dc0, dih, dhh, dbias_ih, dbias_hh, dmore[4], dhr;
+
+  explicit Answer(const Problem& p)
+      : y(static_cast<size_t>(p.ragged.total * p.outputs)), hn(p.h0), cn(p.c0), dx(p.x.size()), dh0(p.h0.size()),
+        dc0(p.c0.size()), dih(p.ih.size()), dhh(p.hh.size()), dbias_ih(static_cast<size_t>(p.gates() * p.units)),
+        dbias_hh(dbias_ih), dmore{}, dhr(p.hr.size()) {
+    for (int i = 0; i < 4; ++i) dmore[i].assign(p.more[i].size(), 0);
+  }
 };
 
 class Reference {
  public:
-  explicit Reference(const Problem& p) : p(p), G(p.gates()), H(p.units), I(p.inputs) {
+  explicit Reference(const Problem& p) : a(p), p(p), G(p.gates()), H(p.units), I(p.inputs) {
     const int64_t N = p.ragged.total, B = p.ragged.slots();
-    for (Numbers* all : {&a.y, &c, &c_new}) all->assign(size(N * H), 0);
-    for (Numbers* all : {&a.hn, &a.dh0}) all->assign(size(B * H), 0);
-    for (Numbers* all : {&a.cn, &a.dc0}) all->assign(size(p.has_c() ? B * H : 0), 0);
-    a.dx.assign(size(N * I), 0), a.dih.assign(size(G * H * I), 0), a.dhh.assign(p.hh.size(), 0);
-    for (int i = 0; i < p.further(); ++i) a.dmore[i].assign(size(H), 0);
-    a.dbias_ih.assign(size(G * H), 0), a.dbias_hh.assign(size(G * H), 0);
+    for (Numbers* all : {&c, &c_new}) all->assign(size(N * H), 0);
     gate.assign(size(N * G * H), 0), hidden_n.assign(size(N * H), 0);
     for (int64_t j = 0; j < B; ++j) sequence(j);
   }
@@ -150,26 +180,10 @@ class Reference {
     return sum;
   }
 
-  // What the noise does to one unit: the factor of its candidate, and the share of its old states that is held.
-  struct Here {
-    double keep = 1, held_h = 0, held_c = 0;
-  };
-  Here noise_at(int64_t slot, int64_t row, int64_t unit) const {
-    const Noise& n = p.noise;
-    if (!n.on) return {};
-    int64_t step = 0;
-    while (row >= p.ragged.starts[size(step)] + p.ragged.sizes[size(step)]) ++step;
-    const auto hit = [&](uint64_t kind, uint64_t threshold) {
-      return mask_bits(n, kind, step, p.sequences[size(slot)], unit) < threshold;
-    };
-    if (!n.training) return {1, n.share_h, n.share_c};
-    return {hit(4, n.drop) ? 0 : n.scale, hit(5, n.hold_h) ? 1.0 : 0.0, hit(6, n.hold_c) ? 1.0 : 0.0};
-  }
-
   void step(int64_t j, int64_t row, int64_t before) {
     const double *x = &p.x[size(row * I)], *h = h_before(j, before);
     for (int64_t u = 0; u < H; ++u) {
-      const Here here = noise_at(j, row, u);
+      const NoiseAt here = noise_at(p, j, row, u);
       double s[4], t[4], sum[4];
       for (int64_t g = 0; g < G; ++g) s[g] = sum_ih(g, u, x), t[g] = sum_hh(g, u, h), sum[g] = s[g] + t[g];
       double *act = &gate[size((row * H + u) * G)], y = 0;
@@ -202,7 +216,7 @@ class Reference {
     const double *x = &p.x[size(row * I)], *h = h_before(j, before);
     Numbers earlier(size(H), 0);
     for (int64_t u = 0; u < H; ++u) {
-      const Here here = noise_at(j, row, u);
+      const NoiseAt here = noise_at(p, j, row, u);
       const double *act = &gate[size((row * H + u) * G)], d = dh[size(u)] * (1 - here.held_h);
       double ds[4], dt[4];  // of the sums from the input and from the state
       earlier[size(u)] += dh[size(u)] * here.held_h;
@@ -235,7 +249,7 @@ class Reference {
     dh = earlier;
   }
 
-  void lstm_back(int64_t j, int64_t row, int64_t before, int64_t u, const Here& here, double d, Numbers& dc, double* ds) {
+  void lstm_back(int64_t j, int64_t row, int64_t before, int64_t u, const NoiseAt& here, double d, Numbers& dc, double* ds) {
     const bool peephole = p.cell == Cell::lstm_peephole, coupled = p.cell == Cell::lstm_coupled;
     const int g = coupled ? 1 : 2, o = coupled ? 2 : 3;
     const double *act = &gate[size((row * H + u) * G)], was = c_before(j, before)[u], now = c_new[size(row * H + u)];
