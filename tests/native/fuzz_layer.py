@@ -73,7 +73,7 @@ def draw(seed: int) -> Case:
 
     layer, steps, batch = dice.choice(list(LAYERS)), dice.randint(0, 12), dice.choice((0, 1, 2, 3, 4, 5, 9, 14))
     units = dice.choice(SIZES) if "projected" not in layer else dice.choice(SIZES[3:])
-    # What normalises a few numbers that are nearly one divides by next to nothing: float32 has no digit to compare there.
+    # What normalises a few nearly equal numbers divides by next to nothing: float32 has no digit to compare there.
     usual = "float64" if dice.random() < 0.4 or ("norm" in layer and units < 15) else "float32"
     form = dice.choice(("padded", "padded", "lengths", "lengths", "unbatched", "packed", "ragged"))
     return {

@@ -26,9 +26,12 @@ def room(shape: tuple[int, ...], dtype: torch.dtype, least: int = LARGE) -> Tens
     return torch.from_numpy(native.buffer(NUMBERS[dtype], count)).view(shape)
 
 
-def widened(tensors: Sequence[Tensor | None]) -> list[Any]:
-    """Those of bfloat16, contiguous, as float32."""
-    return [part if part is None or part.dtype is not torch.bfloat16 else _wide(part) for part in tensors]
+def readable(tensors: Sequence[Tensor | None], dtype: torch.dtype | None = None) -> list[Any]:
+    """The tensors as kernels read them: contiguous; in a call of bfloat16 those of it as float32."""
+    found = [None if tensor is None else tensor.contiguous() for tensor in tensors]
+    if dtype is not torch.bfloat16:
+        return found
+    return [_wide(part) if part is not None and part.dtype is dtype else part for part in found]
 
 
 def _wide(half: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ from torch import Tensor
 
 from ostinato.cells import CELLS
 from ostinato.cells import Sizes as Shape
-from ostinato.engines.buffers import PASSING, narrowed, room, widened
+from ostinato.engines.buffers import PASSING, narrowed, readable, room
 from ostinato.engines.core import NUMBERS, native
 
 
@@ -224,11 +224,6 @@ def addresses(tensors: Iterable[Tensor | None]) -> list[int]:
     return [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
 
 
-def in_one_piece(tensors: Maybe) -> list[Any]:
-    """The tensors, contiguous."""
-    return [None if tensor is None else tensor.contiguous() for tensor in tensors]
-
-
 def pair(state: Sequence[Tensor]) -> tuple[Tensor | None, Tensor | None]:
     """The parts ``h`` and ``c`` of a state, None for what is not there."""
     return (state[0] if state else None), (state[1] if len(state) > 1 else None)
@@ -250,8 +245,7 @@ def forward(
 ) -> list[Tensor]:
     """The forward operator, once its arguments are checked and nothing else wants to see the call."""
     dtype, low = inputs[0].dtype, keep == KEEP_LITTLE
-    (x, *states), weights = widened(in_one_piece(inputs)), widened(in_one_piece(weights))
-    flow = in_one_piece(flow)
+    (x, *states), flow, weights = readable(inputs, dtype), readable(flow), readable(weights, dtype)
     y, *after = outputs_of(call, sizes, x)
     if dtype is torch.bfloat16:
         y = room(y.shape, x.dtype, PASSING)
@@ -282,8 +276,8 @@ def backward(
 ) -> list[Tensor]:
     """The backward operator, once its arguments are checked and nothing else wants to see the call."""
     dtype = inputs[0].dtype
-    (x, *states), weights = widened(in_one_piece(inputs)), widened(in_one_piece(weights))
-    flow, kept, (dy, *dafter) = in_one_piece(flow), widened(in_one_piece(kept)), widened(in_one_piece(gradients))
+    (x, *states), flow, weights = readable(inputs, dtype), readable(flow), readable(weights, dtype)
+    kept, (dy, *dafter) = readable(kept, dtype), readable(gradients, dtype)
     passing = dtype is torch.bfloat16
     dx = [room(x.shape, x.dtype, PASSING) if passing else torch.empty_like(x) for _ in range(call.directions * want_x)]
     dstates, dweights = [torch.empty_like(state) for state in states], [torch.empty_like(own) for own in weights]
