@@ -68,6 +68,7 @@ struct Stream::Call {
   const int64_t* slots;
   int64_t rows;
   char *y, *between, *scratch;
+  int64_t scratch_row;  // bytes, the most of any layer
 };
 
 // Members share the rows, each through all layers, and wait for nobody.
@@ -84,7 +85,9 @@ void Stream::work(void* context, const Member& member) {
     s.x = l == 0 ? call.x : self.h_ + (l - 1) * states;
     s.x_by_slot = l > 0;
     s.h = self.h_ + l * states, s.c = self.c_ + l * states;
-    s.y = y, s.scratch = call.scratch, s.descending = self.descending_;
+    // Members may be at different layers, whose rows of scratch memory differ in size: each has a part of its own.
+    s.scratch = call.scratch + first * (call.scratch_row - self.kernel_.scratch_row(s.inputs, s.units));
+    s.y = y, s.descending = self.descending_;
     self.kernel_.prepare(s, first, last);
     self.kernel_.compute(s, 0, self.kernel_.panels(self.units_), first, last);
     self.keep(l, call.slots, y, first, last);
@@ -109,7 +112,8 @@ double Stream::microseconds(int64_t rows) const {
 
 void Stream::step(const void* x, const int64_t* slots, int64_t rows, void* y) {
   if (rows == 0) return;
-  const int64_t scratch = rows * std::max(kernel_.scratch_row(inputs_, units_), kernel_.scratch_row(units_, units_));
+  const int64_t scratch_row = std::max(kernel_.scratch_row(inputs_, units_), kernel_.scratch_row(units_, units_));
+  const int64_t scratch = rows * scratch_row;
   const int64_t between = layers_ > 1 ? rows * units_ * number_size_ : 0;
   if (scratch + between > scratch_size_) {
     scratch_size_ = 0;
@@ -117,7 +121,7 @@ void Stream::step(const void* x, const int64_t* slots, int64_t rows, void* y) {
     scratch_size_ = scratch + between;
   }
   descending_ = !descending_;
-  Call call{*this, x, slots, rows, static_cast<char*>(y), scratch_.get() + scratch, scratch_.get()};
+  Call call{*this, x, slots, rows, static_cast<char*>(y), scratch_.get() + scratch, scratch_.get(), scratch_row};
   // Few rows are for one thread: to share units, threads would have to meet at every layer, which costs more than it gives
   // where they do not all have a core to themselves.
   if (threads_ > 1 && rows >= 8 * threads_ && microseconds(rows) > 150) {

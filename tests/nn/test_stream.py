@@ -109,16 +109,17 @@ def test_streamed_is_whole_for_stacks_and_batches(kind: str, bias: bool, engine:
             holds(layer(kind, 5, 18, L, bias=bias), batch)
 
 
+@pytest.mark.parametrize("weights", [None, "int8"])
 @pytest.mark.parametrize("kind", CELLS)
-def test_threads_give_the_same_numbers(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where rows are many, three threads share them."""
+def test_threads_give_the_same_numbers(kind: str, weights: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where rows are many, three threads share them, at times in different layers."""
     torch.manual_seed(2)
     of = layer(kind, 60, 150, 2)
-    alone = of.stream(601)
+    alone = of.stream(601, weights=weights)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    shared = of.stream(601)
+    shared = of.stream(601, weights=weights)
     chosen = torch.randperm(601)[:500].numpy()
-    for rows, x in ((None, torch.randn(601, 60)), (chosen, torch.randn(500, 60))):
+    for rows, x in [(None, torch.randn(601, 60)), (chosen, torch.randn(500, 60))] * 5:
         close(shared.step(x, rows), alone.step(x, rows).double(), "value")
     for part, other in zip(parts(shared.state), parts(alone.state), strict=True):
         close(part, other.double(), "value")
