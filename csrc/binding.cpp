@@ -10,6 +10,7 @@
 #include <cmath>
 #include <new>
 
+#include "convert_binding.h"
 #include "isa.h"
 #include "pool.h"
 #include "rows_binding.h"
@@ -263,6 +264,7 @@ NB_MODULE(_native, m) {
   });
   m.def("forward", &forward);
   m.def("backward", &backward);
+  bind_convert(m);
   bind_rows(m);
   bind_scan(m);
   bind_stream(m);

@@ -1,5 +1,4 @@
-// Sequences, padded or end to end, into packed rows and back: the layout, and copies of whole rows. Numbers of bfloat16
-// into float32 and back: by the team of this module, as other threads that wait busily would slow the kernels.
+// Sequences, padded or end to end, into packed rows and back: the layout, and copies of whole rows.
 #include "rows_binding.h"
 
 #include <nanobind/stl/tuple.h>
@@ -8,8 +7,6 @@
 #include <algorithm>
 #include <cstring>
 #include <tuple>
-
-#include "team.h"
 
 namespace nb = nanobind;
 
@@ -85,55 +82,12 @@ void unpack_rows(const std::vector<int64_t>& counts, const std::vector<uintptr_t
   }
 }
 
-struct Conversion {
-  uintptr_t from, to;
-  int64_t count;
-};
-
-// What member `member` of a team does.
-Conversion part(const void* context, const Member& member, int64_t from_bytes, int64_t to_bytes) {
-  const Conversion& all = *static_cast<const Conversion*>(context);
-  const int64_t first = all.count * member.id / member.count, last = all.count * (member.id + 1) / member.count;
-  return {all.from + static_cast<uintptr_t>(first * from_bytes), all.to + static_cast<uintptr_t>(first * to_bytes),
-          last - first};
-}
-
-void convert(uintptr_t from, uintptr_t to, int64_t count, int threads, void (*work)(void*, const Member&)) {
-  Conversion all{from, to, count};
-  nb::gil_scoped_release released;
-  run_team(count < 1 << 16 ? 1 : threads, work, &all);
-}
-
-void widen(uintptr_t from, uintptr_t to, int64_t count, int threads) {
-  convert(from, to, count, threads, [](void* context, const Member& member) {
-    const Conversion mine = part(context, member, 2, 4);
-    const auto* source = at<const uint16_t>(mine.from);
-    auto* target = at<uint32_t>(mine.to);
-    for (int64_t i = 0; i < mine.count; ++i) target[i] = static_cast<uint32_t>(source[i]) << 16;
-  });
-}
-
-// To the nearest, ties to even; NaN stays NaN.
-void narrow(uintptr_t from, uintptr_t to, int64_t count, int threads) {
-  convert(from, to, count, threads, [](void* context, const Member& member) {
-    const Conversion mine = part(context, member, 4, 2);
-    const auto* source = at<const uint32_t>(mine.from);
-    auto* target = at<uint16_t>(mine.to);
-    for (int64_t i = 0; i < mine.count; ++i) {
-      const uint32_t bits = source[i], rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
-      target[i] = static_cast<uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? bits >> 16 | 0x40u : rounded);
-    }
-  });
-}
-
 }  // namespace
 
 void bind_rows(nb::module_& m) {
   m.def("layout", &layout);
   m.def("pack_rows", &pack_rows);
   m.def("unpack_rows", &unpack_rows);
-  m.def("widen", &widen);
-  m.def("narrow", &narrow);
 }
 
 }  // namespace ostinato

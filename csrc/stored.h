@@ -4,6 +4,7 @@
 // for int8. The weights of C vectors of columns are, group after group, C vectors of words.
 #pragma once
 
+#include "bfloat16.h"
 #include "gemm.h"
 
 #if defined(__SSE2__)
@@ -80,8 +81,7 @@ struct Bfloat16 {
   static uint32_t rounded(float value) {
     uint32_t bits;
     std::memcpy(&bits, &value, 4);
-    if ((bits & 0x7fffffffu) > 0x7f800000u) return (bits >> 16) | 0x40u;  // NaN stays one
-    return (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    return rounded_to_bfloat16(bits);
   }
   static uint32_t word(const float* w, int64_t k, int64_t count, float) {
     return rounded(w[k]) | (k + 1 < count ? rounded(w[k + 1]) << 16 : 0u);

@@ -124,6 +124,7 @@ template <class T> inline vec<T> at_least(vec<T> x, T bound) {
 
 inline int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
+
 // The places in two vectors, one after the other, that exchange halves of each 2 s lanes: `first` gives the lower halves
 // of both, `second` the upper ones.
 template <class T>

@@ -163,3 +163,15 @@ def test_ragged_parts() -> None:
     assert torch.equal(given_.map(lambda values: values * 2).values, given_.values * 2)
     assert given_.to("cpu").values.device.type == "cpu"
     assert len(Ragged.from_list([])) == 0
+
+
+@given(LENGTHS)
+def test_a_step_before_and_after(lengths: list[int]) -> None:
+    """Each sequence with one more step, an empty one too."""
+    given_ = ragged(lengths)
+    mark = torch.full((1, 2), -1.0, dtype=torch.float64)
+    led, ended = given_.prepend(-1), given_.append(-1)
+    assert led.lengths.tolist() == ended.lengths.tolist() == [length + 1 for length in lengths]
+    for one, before, after in zip(given_, led, ended, strict=True):
+        assert torch.equal(before, torch.cat([mark, one]))
+        assert torch.equal(after, torch.cat([one, mark]))

@@ -12,16 +12,13 @@ from torch import Tensor
 from ostinato.engines.core import NUMBERS, native
 
 LARGE = 1 << 20
-"""Bytes from which what is kept for backward lies in the module's own buffers, whose pages are used again."""
-
-PASSING = 1 << 20
-"""The same of what does not outlive a call."""
+"""Bytes from which what does not leave the engine lies in the module's own buffers, whose pages are used again."""
 
 
-def room(shape: tuple[int, ...], dtype: torch.dtype, least: int = LARGE) -> Tensor:
-    """An empty tensor; one of at least so many bytes in a buffer that has been used before."""
+def room(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """An empty tensor; a large one in a buffer that has been used before."""
     count = prod(shape)
-    if count * dtype.itemsize < least:
+    if count * dtype.itemsize < LARGE:
         return torch.empty(shape, dtype=dtype)
     return torch.from_numpy(native.buffer(NUMBERS[dtype], count)).view(shape)
 
@@ -35,9 +32,14 @@ def readable(tensors: Sequence[Tensor | None], dtype: torch.dtype | None = None)
 
 
 def _wide(half: Tensor) -> Tensor:
-    wide = room(half.shape, torch.float32, PASSING)
+    wide = room(half.shape, torch.float32)
     native.widen(half.data_ptr(), wide.data_ptr(), half.numel(), torch.get_num_threads())
     return wide
+
+
+def answer(like: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Room for what a call of ``dtype`` gives, as wide as ``like``: what is rounded afterwards does not leave."""
+    return like.new_empty(shape) if like.dtype is dtype else room(shape, like.dtype)
 
 
 def narrowed(tensors: list[Tensor], dtype: torch.dtype) -> list[Tensor]:

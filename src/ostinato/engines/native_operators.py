@@ -31,7 +31,7 @@ from torch import Tensor
 
 from ostinato.cells import CELLS
 from ostinato.cells import Sizes as Shape
-from ostinato.engines.buffers import PASSING, narrowed, readable, room
+from ostinato.engines.buffers import answer, narrowed, readable, room
 from ostinato.engines.core import NUMBERS, native
 
 
@@ -246,9 +246,7 @@ def forward(
     """The forward operator, once its arguments are checked and nothing else wants to see the call."""
     dtype, low = inputs[0].dtype, keep == KEEP_LITTLE
     (x, *states), flow, weights = readable(inputs, dtype), readable(flow), readable(weights, dtype)
-    y, *after = outputs_of(call, sizes, x)
-    if dtype is torch.bfloat16:
-        y = room(y.shape, x.dtype, PASSING)
+    y, *after = outputs_of(call, sizes, x, dtype)
     kept = [room(sizes.kept(call, dtype, keep), x.dtype)] if keep else []
     parts: list[Tensor | None] = [x, *pair(states), y, *pair(after), kept[0] if kept else None]
     for own in placed(weights, sizes, call):
@@ -257,10 +255,10 @@ def forward(
     return [*narrowed([y, *after], dtype), *kept]
 
 
-def outputs_of(call: Call, sizes: Sizes, x: Tensor) -> list[Tensor]:
+def outputs_of(call: Call, sizes: Sizes, x: Tensor, dtype: torch.dtype) -> list[Tensor]:
     """Room for what forward gives."""
-    state = [x.new_empty(shape) for shape in sizes.states(call)]
-    return [x.new_empty((*x.shape[:-1], call.directions * sizes.outputs)), *state]
+    shapes = [(*x.shape[:-1], call.directions * sizes.outputs), *sizes.states(call)]
+    return [answer(x, shape, dtype) for shape in shapes]
 
 
 def backward(
@@ -278,8 +276,7 @@ def backward(
     dtype = inputs[0].dtype
     (x, *states), flow, weights = readable(inputs, dtype), readable(flow), readable(weights, dtype)
     kept, (dy, *dafter) = readable(kept, dtype), readable(gradients, dtype)
-    passing = dtype is torch.bfloat16
-    dx = [room(x.shape, x.dtype, PASSING) if passing else torch.empty_like(x) for _ in range(call.directions * want_x)]
+    dx = [answer(x, x.shape, dtype) for _ in range(call.directions * want_x)]
     dstates, dweights = [torch.empty_like(state) for state in states], [torch.empty_like(own) for own in weights]
     parts = [x, *pair(states), *kept, dy, *pair(dafter), *pair(dstates)]
     both = zip(placed(weights, sizes, call), placed(dweights, sizes, call), strict=True)
@@ -337,7 +334,7 @@ def _forward_shapes(inputs: list[Tensor], flow: Maybe, weights: list[Tensor], ce
     sizes = sizes_of(inputs, flow, weights, call)
     kept_dtype = torch.float32 if x.dtype is torch.bfloat16 else x.dtype
     kept = [x.new_empty(sizes.kept(call, x.dtype, keep), dtype=kept_dtype)] if keep else []
-    return [*outputs_of(call, sizes, x), *kept]
+    return [*outputs_of(call, sizes, x, x.dtype), *kept]
 
 
 def _backward_shapes(

@@ -12,9 +12,9 @@ from ostinato.data.spec import Spec
 from ostinato.models.front import Front, embedding_size
 from ostinato.models.settings import ModelSettings
 from ostinato.models.stack import State
-from ostinato.models.writing import Source, WritingModel, alive, places
+from ostinato.models.writing import Source, WritingModel, alive
 from ostinato.sequences import Ragged
-from ostinato.sequences.padded import to_padded
+from ostinato.sequences.padded import from_padded, to_padded
 
 
 class FeedForwardWriter(WritingModel):
@@ -75,8 +75,8 @@ class FeedForwardWriter(WritingModel):
         for step in range(longest):
             state = _fed(padded[:, step], state)
             told.append(self._features(state, source))
-        features = torch.stack(told, dim=1).flatten(0, 1)
-        logits: Tensor = self.layers(features.index_select(0, places(inputs.lengths, longest).to(features.device)))
+        features = from_padded(torch.stack(told, dim=1), inputs.lengths, batch_first=True)
+        logits: Tensor = self.layers(features.values)
         return logits
 
     def advance(self, ids: Tensor, state: State, source: Source) -> tuple[Tensor, State, Tensor]:

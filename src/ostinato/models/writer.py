@@ -16,11 +16,11 @@ from ostinato.models.dropout import VariationalDropout
 from ostinato.models.front import Front, embedding_size
 from ostinato.models.settings import ModelSettings
 from ostinato.models.stack import Stack, State
-from ostinato.models.writing import Source, WritingModel, alive, places
+from ostinato.models.writing import Source, WritingModel, alive
 from ostinato.nn import Layer
 from ostinato.nn.attention import ATTENTION, Attention
 from ostinato.sequences import Ragged
-from ostinato.sequences.padded import to_padded
+from ostinato.sequences.padded import from_padded, to_padded
 
 
 class Writer(WritingModel):
@@ -110,7 +110,6 @@ class Writer(WritingModel):
         """All steps: the recurrence is called once, or, where it looks first, once a step."""
         embedded = self.embedding_dropout(inputs.map(self._vectors))
         longest = max(1, int(inputs.lengths.max()))
-        rows = places(inputs.lengths, longest).to(embedded.values.device)
         if self.looks_first:
             padded = to_padded(embedded, batch_first=True, total_length=longest)
             state, told = source.first, []
@@ -123,7 +122,7 @@ class Writer(WritingModel):
             states = to_padded(steps, batch_first=True, total_length=longest)
             context, _ = self.attention(states, source.keys, source.memory, source.mask)
             both = torch.cat([states, context], dim=-1)
-        return self._logits(Ragged(both.flatten(0, 1).index_select(0, rows), inputs.lengths))
+        return self._logits(from_padded(both, inputs.lengths, batch_first=True))
 
     def advance(self, ids: Tensor, state: State, source: Source) -> tuple[Tensor, State, Tensor]:
         """One step; see :meth:`WritingModel.advance`."""

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from ostinato.data.examples import Batch
 from ostinato.models.stack import State
 from ostinato.sequences import Ragged
-from ostinato.sequences.ragged import steps_of
 
 RAMP = 2000
 """Training batches over which scheduled sampling rises from 0 to its share."""
@@ -92,27 +91,18 @@ class WritingModel(nn.Module):
             return inputs
         with torch.no_grad():
             guessed = self.run(inputs, source).argmax(-1)
-        own = torch.cat([guessed.new_full((1,), self.begin_id), guessed[:-1]])  # what was said after the symbol before
+        own = shifted(Ragged(guessed, inputs.lengths), self.begin_id).values  # what was said after the symbol before
         mine = torch.rand(len(own), device=own.device) < share
-        lengths = inputs.lengths
-        starts = (lengths.cumsum(0) - lengths)[lengths > 0].to(own.device)
-        mine[starts] = False
-        return Ragged(torch.where(mine, own, inputs.values), lengths)
+        return inputs.map(lambda values: torch.where(mine, own, values))
 
 
 def shifted(targets: Ragged, begin: int) -> Ragged:
     """``begin s1 … sn`` of ``s1 … sn end``: what is fed while the target is told."""
-    lengths = targets.lengths
     values = torch.cat([targets.values.new_full((1,), begin), targets.values[:-1]])
-    starts = (lengths.cumsum(0) - lengths)[lengths > 0].to(values.device)
-    return Ragged(values.index_fill(0, starts, begin), lengths)
+    starts = targets.offsets[:-1][targets.lengths > 0].to(values.device)
+    return Ragged(values.index_fill(0, starts, begin), targets.lengths)
 
 
 def alive(lengths: Tensor, steps: int) -> Tensor:
     """``(B, steps)`` bool: which steps exist."""
     return torch.arange(steps) < lengths[:, None]
-
-
-def places(lengths: Tensor, steps: int) -> Tensor:
-    """Rows of a padded ``(B * steps, ·)`` that hold the steps of ragged sequences, in their order."""
-    return steps_of(torch.arange(len(lengths)) * steps, lengths)

@@ -77,6 +77,23 @@ class Ragged:
         lengths = self.lengths.clamp(max=count)
         return Ragged(self.values[steps_of(self.offsets[1:] - lengths, lengths).to(self.values.device)], lengths)
 
+    def prepend(self, value: float) -> Ragged:
+        """Every sequence with a step of ``value`` before it."""
+        return self._with(self.offsets[:-1], value)
+
+    def append(self, value: float) -> Ragged:
+        """Every sequence with a step of ``value`` after it."""
+        return self._with(self.offsets[1:], value)
+
+    def _with(self, before: Tensor, value: float) -> Ragged:
+        """``value`` put in before row ``before[b]``, as a step of sequence ``b``."""
+        places = (before + torch.arange(len(self))).to(self.values.device)
+        values = self.values.new_full((len(self.values) + len(self), *self.values.shape[1:]), value)
+        rest = torch.ones(len(values), dtype=torch.bool, device=values.device)
+        rest[places] = False
+        values[rest] = self.values
+        return Ragged(values, self.lengths + 1)
+
     def map(self, function: Callable[[Tensor], Tensor]) -> Ragged:
         """The same lengths with ``function(values)``, which must keep the first dimension."""
         return Ragged(function(self.values), self.lengths)

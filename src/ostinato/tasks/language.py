@@ -117,13 +117,10 @@ class Language(Task):
         del settings
         chosen = writing(table, data)
         column = table[chosen.text]
-        unit = "token" if column.kind == Kind.TOKENS else "char" if column.kind == Kind.DNA else data.unit
+        plain = column.kind == Kind.DNA or data.unit == "auto"
+        unit: Unit = "token" if column.kind == Kind.TOKENS else "char" if plain else cast(Unit, data.unit)
         values = _texts(column)
-        whole: dict[str, Unit] = {
-            "auto": "char",
-            "subword": "word",
-        }  # sub-words are learned only when it is known what to learn from
-        counted = Vocabulary((), whole.get(unit, cast(Unit, unit)))
+        counted = Vocabulary((), "word" if unit == "subword" else unit)  # sub-words are not learned yet
         steps = sum(len(counted.pieces(value)) for value in values)
         if not steps:
             raise DataError("there is no text to learn from", path=table.path, column=column.name)
@@ -141,12 +138,10 @@ class Language(Task):
             steps = steps_of(ids.offsets[:-1], lengths)
             inputs, targets = ids.values[steps], ids.values[steps + 1]
             return SequenceExamples(Ragged(inputs, lengths), targets=Ragged(targets, lengths))
-        lengths = ids.lengths + 1
-        begins = lengths.cumsum(0) - lengths
-        inputs = _insert(ids.values, begins, self.vocabulary.begin)
-        targets = _insert(ids.values, begins + ids.lengths, self.vocabulary.end)
         return SequenceExamples(
-            Ragged(inputs, lengths), static=self.condition.encode(table), targets=Ragged(targets, lengths)
+            ids.prepend(self.vocabulary.begin),
+            static=self.condition.encode(table),
+            targets=ids.append(self.vocabulary.end),
         )
 
     def lay_out(self, examples: Examples, batch_size: int) -> Examples:
@@ -307,12 +302,3 @@ def _targets(batch: Batch) -> Tensor:
     if not isinstance(batch.targets, Ragged):
         raise TypeError("a language model is scored on targets a step")
     return batch.targets.values
-
-
-def _insert(values: Tensor, places: Tensor, symbol: int) -> Tensor:
-    """``values`` with ``symbol`` put in at ``places`` of the result."""
-    result = torch.empty(len(values) + len(places), dtype=torch.int64)
-    rest = torch.ones(len(result), dtype=torch.bool)
-    rest[places] = False
-    result[places], result[rest] = symbol, values
-    return result

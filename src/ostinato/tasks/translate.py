@@ -26,7 +26,7 @@ from ostinato.tasks import translate_metrics
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.describe import describe_inputs, spread
 from ostinato.tasks.settings import TaskSettings
-from ostinato.tasks.translate_examples import PairExamples, symbols_of, with_end
+from ostinato.tasks.translate_examples import PairExamples, symbols_of
 
 WRITTEN = frozenset({Kind.TEXT, Kind.TOKENS, Kind.DNA, Kind.CATEGORY, Kind.ID, Kind.TAGS})
 """Kinds of a column that can be written."""
@@ -173,7 +173,7 @@ class Translate(Task):
         column = table[self.target]
         check_written(table, column)
         ids = self.vocabulary.encode(list(column.values))
-        targets = with_end(ids, self.vocabulary.end)
+        targets = ids.append(self.vocabulary.end)
         return PairExamples(inputs, static=static, targets=targets, sources=sources, truth=tuple(column.values))
 
     def notes(self, table: Table) -> tuple[str, ...]:

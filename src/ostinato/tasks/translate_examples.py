@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from ostinato.data.examples import SequenceExamples
 from ostinato.data.features import Features
-from ostinato.sequences import Ragged
 
 
 @dataclass(frozen=True)
@@ -31,13 +29,3 @@ def symbols_of(features: Features, values: list[Any]) -> tuple[tuple[str, ...], 
     if features.vocabulary is None:
         return None
     return tuple(tuple(pieces) for pieces in features.vocabulary.cut(values))
-
-
-def with_end(ids: Ragged, end: int) -> Ragged:
-    """Each sequence with ``end`` after it."""
-    lengths = ids.lengths + 1
-    values = torch.full((int(lengths.sum()),), end, dtype=torch.int64)
-    inside = torch.ones(len(values), dtype=torch.bool)
-    inside[lengths.cumsum(0) - 1] = False
-    values[inside] = ids.values
-    return Ragged(values, lengths)
