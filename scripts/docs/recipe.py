@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from prose import plain
 
-from ostinato.runs.recipe import GROUPS
+from ostinato.runs.recipe import CARRIED, GROUPS
 from ostinato.tasks import TASKS
 
 BEGIN, END = "<!-- keys: written by make docs -->", "<!-- end of keys -->"
@@ -37,6 +37,8 @@ def _group(name: str, kind: type) -> str:
     lines = [f"## {name}", "", plain(text.splitlines()[0]), "", "| key | default | meaning |", "| --- | --- | --- |"]
     meanings, types = meaning_of(text), get_type_hints(kind)
     for one in fields(kind):
+        if one.name in CARRIED:
+            continue
         key, default = f"`{name}.{one.name}`", _shown(_default(one))
         lines.append(f"| {key} | {default} | {meanings[one.name]}{_choices(types[one.name], meanings[one.name])} |")
     return "\n".join([*lines, ""])

@@ -63,7 +63,7 @@ def test_entries_of_a_mapping_add_up() -> None:
         ("training.epoch=3", "no recipe key 'training.epoch'. Did you mean 'training.epochs'?"),
         ("trainign.epochs=3", "Did you mean 'training.epochs'?"),
         ("epochs=3", "no recipe key 'epochs'. Did you mean 'training.epochs'?"),
-        ("foo.bar=2", "groups are data, task, model, training, optimizer, files"),
+        ("foo.bar=2", "groups are data, audio, vision, task, model, training, optimizer, files"),
         ("model.xyzzy=2", "Known: 'cell', 'hidden'"),
         ("training.epochs", "write KEY=VALUE"),
         ("training.epochs=many", "training.epochs is 'many'; it must be a whole number"),
@@ -170,3 +170,12 @@ def test_files_are_seen_from_the_folder_of_the_recipe(tmp_path: Path, monkeypatc
     assert Recipe.load("recipe.yaml").files.data == str(Path("../../data/x.csv"))
     absolute = Recipe.load(tmp_path / "elsewhere" / "a" / "recipe.yaml").files
     assert absolute.data == str(tmp_path / "data" / "x.csv")
+
+
+def test_groups_that_the_data_group_carries(tmp_path: Path) -> None:
+    recipe = Recipe.of({"audio.rate": 8000, "data.unit": "word"}).override("vision.size=28")
+    assert (recipe.data.audio.rate, recipe.data.vision.size, recipe.data.unit) == (8000, 28, "word")
+    assert "data.audio" not in keys()
+    recipe.save(tmp_path / "recipe.yaml")
+    assert "\naudio:\n  rate: 8000\n" in (tmp_path / "recipe.yaml").read_text()
+    assert Recipe.load(tmp_path / "recipe.yaml") == recipe

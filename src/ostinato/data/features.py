@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from torch import Tensor
 
 from ostinato.data.channels import Channels
 from ostinato.data.examples import SequenceExamples
+from ostinato.data.media.base import Media
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.static import STATIC_KINDS, Static
-from ostinato.data.table import SEQUENCE_KINDS, Column, Kind, Table
+from ostinato.data.table import MEDIA_KINDS, SEQUENCE_KINDS, Column, Kind, Table
 from ostinato.data.vocabulary import Vocabulary, dna_values
 from ostinato.errors import DataError, ModelFolderError, nearest
 from ostinato.sequences import Ragged
 
 _PARTS = ("kind", "vocabulary", "characters", "channels")
+ENCODERS: Final[dict[Kind, type[Media]]] = {}
+"""What reads the files of a column."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Features:
         characters: of the tokens, where they are wanted.
         channels: of series.
         static: the columns beside it.
+        media: of files of sound, film or images.
     """
 
     column: str
@@ -68,6 +72,7 @@ class Features:
     characters: Vocabulary | None = None
     channels: Channels | None = None
     static: Static = field(default_factory=Static)
+    media: Media | None = None
 
     @classmethod
     def fit(
@@ -96,6 +101,9 @@ class Features:
             return cls(column.name, column.kind, channels=channels, static=static)
         if column.kind == Kind.DNA:
             return cls(column.name, column.kind, static=static)
+        if column.kind in MEDIA_KINDS:
+            media = ENCODERS[column.kind].fit(column, table, data)
+            return cls(column.name, column.kind, static=static, media=media)
         tokens = column.kind == Kind.TOKENS
         unit = "token" if tokens else data.unit
         lower = data.lower or (tokens and "lower" in groups)
@@ -132,6 +140,8 @@ class Features:
     def _encode(self, column: Column, table: Table) -> Ragged:
         if self.channels is not None:
             return self.channels.encode(table)
+        if self.media is not None:
+            return self.media.encode(column, table)
         if self.vocabulary is not None:
             return self.vocabulary.encode(list(column.values))
         return dna_values(list(column.values), table.line_of, column.name)
@@ -140,6 +150,8 @@ class Features:
         """What a user should know of this table against what was fitted."""
         if self.channels is not None:
             return self.channels.notes(table)
+        if self.media is not None:
+            return self.media.notes(self._column(table))
         if self.vocabulary is None:
             return ()
         ids = self.vocabulary.encode(list(self._column(table).values)).values
@@ -149,7 +161,8 @@ class Features:
     def spec(self, outputs: Literal["sequence", "step"], output_size: int) -> Spec:
         """The sizes a model needs for these inputs and the given answer."""
         kind: Literal["ids", "values"] = "values" if self.vocabulary is None else "ids"
-        size = self.channels.size if self.channels else 4 if self.vocabulary is None else len(self.vocabulary)
+        sized = self.channels or self.media
+        size = sized.size if sized else 4 if self.vocabulary is None else len(self.vocabulary)
         parts_size = len(self.characters) if self.characters else 0
         return Spec(kind, size, outputs, output_size, static_size=self.static.size, parts_size=parts_size)
 
@@ -162,6 +175,7 @@ class Features:
             "characters": self.characters.to_config() if self.characters else None,
             "channels": self.channels.to_config() if self.channels else None,
             "static": self.static.to_config(),
+            **({"media": self.media.to_config()} if self.media else {}),
         }
 
     @classmethod
@@ -176,10 +190,11 @@ class Features:
                 None if characters is None else Vocabulary.from_config(characters),
                 None if channels is None else Channels.from_config(channels),
                 Static.from_config(config["static"]),
+                ENCODERS[Kind(kind)].from_config(config["media"]) if Kind(kind) in MEDIA_KINDS else None,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFolderError(f"the input columns are damaged: {error}") from error
-        symbols, series = kind not in {Kind.SERIES, Kind.DNA}, kind == Kind.SERIES
+        symbols, series = kind not in {Kind.SERIES, Kind.DNA, *MEDIA_KINDS}, kind == Kind.SERIES
         if (features.vocabulary is not None) != symbols or (features.channels is not None) != series:
             raise ModelFolderError(f"the input columns are damaged: a {kind} column without what it needs")
         return features

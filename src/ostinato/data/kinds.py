@@ -11,6 +11,7 @@ import polars as pl
 
 from ostinato.data.cells import Cells, as_text, is_list, plural, share_of_numbers, shown, to_numbers, whole
 from ostinato.data.dna import IUPAC
+from ostinato.data.media import of_names
 from ostinato.data.settings import DataSettings
 from ostinato.data.table import SEQUENCE_KINDS, Kind
 from ostinato.data.times import read_times, sounds_like_time
@@ -31,8 +32,9 @@ class Guess:
 def guess(cells: Cells, settings: DataSettings) -> dict[str, Guess]:
     """The kind of every column.
 
-    Rules, the first that fits: what ``settings`` say; lists; categories, for the target; times; numbers; DNA; names of
-    rows; categories; text. Where nothing is left that a model could read, a column of names is text after all.
+    Rules, the first that fits: what ``settings`` say; lists; categories, for the target; files of sound, film or image;
+    times; numbers; DNA; names of rows; categories; text. Where nothing is left that a model could read, a column of
+    names is text after all.
 
     Raises:
         DataError: ``settings.kinds`` names a column or a kind that does not exist; a target of numbers would be read
@@ -214,6 +216,12 @@ def _category(series: pl.Series) -> Guess | None:
     return None
 
 
+def _media(series: pl.Series) -> Guess | None:
+    text = as_text(series).drop_nulls() if series.dtype == pl.String else series.clear()
+    kind = of_names(text.to_list())
+    return None if kind is None else Guess(kind, f"names of {kind.value} files")
+
+
 def _empty(series: pl.Series) -> Guess | None:
     empty = series.null_count() == len(series) or (
         series.dtype == pl.String and as_text(series).null_count() == len(series)
@@ -227,6 +235,7 @@ def _text(series: pl.Series) -> Guess | None:  # noqa: ARG001  (the last rule ta
 
 _RULES: tuple[Callable[[pl.Series], Guess | None], ...] = (
     _empty,
+    _media,
     _time,
     _id_number,
     _all_numbers,

@@ -1,9 +1,33 @@
-"""The ``data`` group of a recipe."""
+"""The ``data`` group of a recipe, and the groups of sound and sight, which it carries to whoever reads files."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
+
+
+@dataclass(frozen=True)
+class AudioSettings:
+    """How sound is read.
+
+    Args:
+        rate: samples a second; other files are resampled; 0: that of the first file.
+    """
+
+    rate: int = 0
+
+
+@dataclass(frozen=True)
+class VisionSettings:
+    """How films and images are read.
+
+    Args:
+        rate: frames a second that are looked at; 0: those the film has.
+        size: pixels of each side that a frame or an image is scaled to; 0: as it is.
+    """
+
+    rate: float = 0.0
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -31,6 +55,8 @@ class DataSettings:
         test: share of rows for the test; a series as with ``valid``.
         rows: use only the first so many rows (steps of each series, where rows are steps); 0: all.
         fold: ``"3/10"`` tests on the third of ten folds instead; empty: one split.
+        audio: a group of its own.
+        vision: a group of its own.
     """
 
     target: str = ""
@@ -49,3 +75,5 @@ class DataSettings:
     test: float = 0.1
     rows: int = 0
     fold: str = ""
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    vision: VisionSettings = field(default_factory=VisionSettings)

@@ -22,6 +22,9 @@ class Kind(StrEnum):
     TAGS      ``list[list[str]]``: a label for every token of the row
     DNA       ``list[str]``: a sequence of IUPAC letters, upper case
     SERIES    ``list[numpy.ndarray]``: ``(T, C)`` float64 each, NaN where a value is missing
+    AUDIO     ``list[pathlib.Path]``: a sound file each
+    VIDEO     ``list[pathlib.Path]``: a film each, or a folder of its frames
+    IMAGE     ``list[pathlib.Path]``: an image each
     NUMBER    ``numpy.ndarray (rows,)`` float64, NaN where missing
     CATEGORY  ``list[str]``
     TIME      ``list[numpy.ndarray]``: ``(T,)`` datetime64[ns] each, aligned with a series
@@ -34,13 +37,17 @@ class Kind(StrEnum):
     TAGS = "tags"
     DNA = "dna"
     SERIES = "series"
+    AUDIO = "audio"
+    VIDEO = "video"
+    IMAGE = "image"
     NUMBER = "number"
     CATEGORY = "category"
     TIME = "time"
     ID = "id"
 
 
-SEQUENCE_KINDS = frozenset({Kind.TEXT, Kind.TOKENS, Kind.DNA, Kind.SERIES})
+MEDIA_KINDS = frozenset({Kind.AUDIO, Kind.VIDEO, Kind.IMAGE})
+SEQUENCE_KINDS = frozenset({Kind.TEXT, Kind.TOKENS, Kind.DNA, Kind.SERIES}) | MEDIA_KINDS
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -57,7 +57,7 @@ def annotated(recipe: Recipe, head: list[str], use: str) -> str:
     for group, kind in GROUPS.items():
         meanings = meaning_of(kind)
         lines += ["", f"{group}:"]
-        for key, value in asdict(getattr(recipe, group)).items():
+        for key, value in recipe.settings(group).items():
             lines += _wrapped(meanings.get(key, ""))
             lines.append(f"  {key}: {_yaml(value)}")
     return "\n".join(lines) + "\n"

@@ -7,7 +7,7 @@ import json
 import platform
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,6 +30,8 @@ from ostinato.version import __version__
 
 FORMAT_VERSION = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+STORED = ("data", "audio", "vision", "task", "model")
+"""The groups of the recipe that a model folder holds."""
 PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".npy", ".npz"})
 """Files that may hold a pickle, which runs code when it is loaded."""
 
@@ -61,7 +63,7 @@ def save(model: nn.Module, task: Task, recipe: Recipe, table: Table, folder: str
     Args:
         model: its weights are stored where it is; tied weights once for each name.
         task: fitted.
-        recipe: its ``data``, ``task`` and ``model`` groups are stored.
+        recipe: its groups :data:`STORED` are stored.
         table: what was read, for the kinds of its columns.
         folder: the new folder.
 
@@ -82,7 +84,7 @@ def save(model: nn.Module, task: Task, recipe: Recipe, table: Table, folder: str
         "kinds": {column.name: column.kind.value for column in table},
         "layout": layout_of(table),
         "spec": task.spec.to_config(),
-        "settings": {group: asdict(getattr(recipe, group)) for group in ("data", "task", "model")},
+        "settings": {group: recipe.settings(group) for group in STORED},
         "fitted": task.to_config(),
         "weights": {"file": WEIGHTS, "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()},
         "versions": {

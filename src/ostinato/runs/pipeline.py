@@ -166,7 +166,7 @@ def _chosen(recipe: Recipe | Mapping[str, Any] | str | Path | None) -> Chosen:
 
 
 def _flat(recipe: Recipe) -> Chosen:
-    return {f"{group}.{key}": value for group in GROUPS for key, value in vars(getattr(recipe, group)).items()}
+    return {f"{group}.{key}": value for group in GROUPS for key, value in recipe.settings(group).items()}
 
 
 def _check_same(folder: RunFolder, recipe: Recipe) -> None:

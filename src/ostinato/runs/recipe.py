@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 import yaml
 
-from ostinato.data.settings import DataSettings
+from ostinato.data.settings import AudioSettings, DataSettings, VisionSettings
 from ostinato.errors import UsageError, nearest
 from ostinato.models.settings import ModelSettings
 from ostinato.tasks.settings import TaskSettings
@@ -62,7 +62,9 @@ class Recipe:
             for key, value in layer.items():
                 group, name = find(key)
                 groups[group][name] = typed(key, value)
-        return cls(**{group: GROUPS[group](**settings) for group, settings in groups.items()})
+        built = {group: GROUPS[group](**settings) for group, settings in groups.items()}
+        carried = {group: built.pop(group) for group in CARRIED}
+        return cls(data=replace(built.pop("data"), **carried), **built)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -71,7 +73,7 @@ class Recipe:
 
     def save(self, path: str | Path) -> None:
         """As YAML, every key."""
-        settings = _plain(asdict(self)) | {"files": seen_from(path, self.files)}
+        settings = _plain({group: self.settings(group) for group in GROUPS}) | {"files": seen_from(path, self.files)}
         text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True, width=120)
         write_atomically(Path(path), text.encode())
 
@@ -88,11 +90,20 @@ class Recipe:
         for key, value in chosen.items():
             group, name = find(key)
             changed.setdefault(group, {})[name] = typed(key, value)
+        carried = {group: replace(getattr(self.data, group), **changed.pop(group, {})) for group in CARRIED}
+        changed["data"] = changed.get("data", {}) | carried
         return replace(self, **{group: replace(getattr(self, group), **new) for group, new in changed.items()})
+
+    def settings(self, group: str) -> dict[str, Any]:
+        """The keys of a group and their values."""
+        holder = self.data if group in CARRIED else self
+        return {key: value for key, value in vars(getattr(holder, group)).items() if key not in CARRIED}
 
 
 GROUPS: dict[str, Any] = {
     "data": DataSettings,
+    "audio": AudioSettings,
+    "vision": VisionSettings,
     "task": TaskSettings,
     "model": ModelSettings,
     "training": TrainingSettings,
@@ -100,11 +111,13 @@ GROUPS: dict[str, Any] = {
     "files": Files,
 }
 """The groups of a recipe."""
+CARRIED = ("audio", "vision")
+"""The groups that the data group carries."""
 
 
 def keys() -> list[str]:
     """Every key of a recipe by its full name."""
-    return [f"{group}.{one.name}" for group, kind in GROUPS.items() for one in fields(kind)]
+    return [f"{group}.{one.name}" for group, kind in GROUPS.items() for one in fields(kind) if one.name not in CARRIED]
 
 
 def find(key: str) -> tuple[str, str]:

@@ -100,6 +100,13 @@ class Task(ABC):
         del batch_size
         return examples
 
+    def draw(self, examples: Examples, index: Tensor) -> Batch:
+        """The examples ``index`` ``(B,)`` to learn from, with the changes a task makes to each at random.
+
+        A change draws from PyTorch's own random numbers alone, which a checkpoint holds.
+        """
+        return examples.take(index)
+
     def size(self, table: Table, examples: Examples) -> str:
         """What a part holds: rows, and where these are cut up, what they are cut into: ``8 series (120 windows)``."""
         del examples

@@ -185,7 +185,7 @@ class Trainer:
     def _batch(self, index: Tensor, steps: int) -> None:
         """All updates of a batch that are not done yet."""
         ledger = self.ledger
-        batch = self.train.take(index)
+        batch = self.task.draw(self.train, index)
         if self.device.type != "cpu":
             batch = batch.to(self.device)
         for loss, answers, length in self.bptt.losses(batch, first=ledger.piece):

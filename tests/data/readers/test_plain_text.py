@@ -83,7 +83,7 @@ def test_a_folder_is_a_file_a_class(tmp_path: Path) -> None:
 
 
 def test_bad_folders(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"is a folder without .txt, FASTA or FASTQ files"):
+    with pytest.raises(DataError, match=r"is a folder without files of text, DNA, sound, film or images"):
         read(tmp_path, PLAIN)
     with pytest.raises(DataError, match="no files"):
         read([], PLAIN)
@@ -105,7 +105,7 @@ def test_bad_folders(tmp_path: Path) -> None:
         (b"plain", "a.txt.gz", "is not a gzip file"),
         (gzip.compress(b"text " * 1000, mtime=0)[:-9], "a.txt.gz", "truncated or damaged gzip"),
         (gzip.compress(b"text " * 1000, mtime=0)[:20] + b"junk" * 9, "a.txt.gz", "truncated or damaged gzip"),
-        (b"RIFF", "a.wav", ".wav files are not read: use .csv"),
+        (b"PK", "a.xlsx", ".xlsx files are not read: use .csv"),
     ],
 )
 def test_bad_sources(tmp_path: Path, data: bytes, name: str, message: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -89,6 +90,20 @@ def _time(cells: Cells, name: str) -> Column:
     return Column(name, Kind.TIME, [stamps[row : row + 1] for row in range(len(stamps))])
 
 
+def _media(kind: Kind) -> Callable[[Cells, str], Column]:
+    def make(cells: Cells, name: str) -> Column:
+        """Files as they are named: from the folder of the table, or by their whole path."""
+        folder = cells.path.parent if cells.path else Path()
+        paths = [folder / text for text in _strings(cells, name)]
+        column = _column(cells, name, kind, [*paths])
+        for row, path in enumerate(paths):
+            if row not in column.missing and not path.exists():
+                raise cells.fault(f"there is no file {path}: names are seen from the folder of this table", row, name)
+        return column
+
+    return make
+
+
 def _lists(kind: Kind) -> Callable[[Cells, str], Column]:
     def make(cells: Cells, name: str) -> Column:
         series = cells[name]
@@ -156,6 +171,9 @@ _MAKERS: dict[Kind, Callable[[Cells, str], Column]] = {
     Kind.SERIES: _series,
     Kind.NUMBER: _number,
     Kind.CATEGORY: _category,
+    Kind.AUDIO: _media(Kind.AUDIO),
+    Kind.VIDEO: _media(Kind.VIDEO),
+    Kind.IMAGE: _media(Kind.IMAGE),
     Kind.TIME: _time,
     Kind.ID: _id,
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ostinato.data.layouts import Layout
+from ostinato.data.media import kind_of
 from ostinato.data.readers.archive import read_archive
 from ostinato.data.readers.conll import read_conll, read_conllu
 from ostinato.data.readers.delimited import read_delimited
@@ -52,22 +53,7 @@ READERS: dict[str, Reader] = {
 }
 """All other readers by suffix. A new format is one file and one row."""
 
-_BINARY = (
-    ".wav",
-    ".flac",
-    ".mp3",
-    ".ogg",
-    ".mp4",
-    ".avi",
-    ".mkv",
-    ".png",
-    ".jpg",
-    ".zip",
-    ".npy",
-    ".npz",
-    ".mat",
-    ".xlsx",
-)
+_BINARY = (".zip", ".npy", ".npz", ".mat", ".xlsx")
 
 
 def read(path: str | Path | Sequence[str | Path], settings: DataSettings, layout: Layout = "auto") -> Table:
@@ -77,7 +63,8 @@ def read(path: str | Path | Sequence[str | Path], settings: DataSettings, layout
     ``.txt``. What was decided stands in the table's ``notes``.
 
     Args:
-        path: a file; a folder of ``.txt`` or FASTA files, each a class; several such files; or two parallel files by
+        path: a file; a folder of ``.txt`` or FASTA files, each a class; a folder of sounds, films or images, or one
+            such folder for each class; several files of text or DNA; or two parallel files by
             one name, ``train.{de,en}``.
         settings: which columns are what; see :class:`DataSettings`.
         layout: what a row of a table is: ``rows`` an example, ``long`` a step of a series, ``wide`` a series,
@@ -92,7 +79,7 @@ def read(path: str | Path | Sequence[str | Path], settings: DataSettings, layout
     if len(files) > 1:
         return read_parallel(files, settings)
     path = Path(path)
-    if path.is_dir():
+    if path.is_dir() or kind_of(path):
         return read_folder(path, settings)
     source = Source(path, latin=settings.unit == "byte")
     suffix = source.suffix

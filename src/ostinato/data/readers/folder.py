@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ostinato.data.cells import plural
+from ostinato.data.media import kind_of
 from ostinato.data.readers.fasta import read_fasta, read_fastq
+from ostinato.data.readers.media import media_files, read_media
 from ostinato.data.readers.sniff import DNA_SUFFIXES, looks_like_fasta
 from ostinato.data.readers.source import Source
 from ostinato.data.settings import DataSettings
@@ -19,16 +21,19 @@ LABEL = "label"
 
 
 def read_folder(folder: Path, settings: DataSettings) -> Table:
-    """The files of a folder, each a class named after the file; see :func:`read_files`.
+    """The files of a folder, each a class (see :func:`read_files`), or each a sound, film or image.
 
     Raises:
-        DataError: there are no ``.txt``, FASTA or FASTQ files in it.
+        DataError: there are no such files in it.
     """
+    if kind_of(folder) or media_files(folder):
+        return read_media(folder)
     suffixes = {".txt", *DNA_SUFFIXES}
     paths = [p for p in sorted(folder.iterdir()) if p.is_file() and Source(p).suffix in suffixes]
     if not paths:
         raise DataError(
-            "is a folder without .txt, FASTA or FASTQ files: name the file itself, or put a file a class in the folder",
+            "is a folder without files of text, DNA, sound, film or images: name the file itself, or put a file (of "
+            "media, a folder) a class in the folder",
             path=folder,
         )
     return read_files(paths, settings, folder)

@@ -1,0 +1,40 @@
+"""Media: what turns the files of a column into the steps of sequences, fitted on the training part."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, Self
+
+from ostinato.data.settings import DataSettings
+from ostinato.data.table import Column, Table
+from ostinato.sequences import Ragged
+
+
+class Media(Protocol):
+    """One row of ``ENCODERS`` in :mod:`ostinato.data.features`. JSON in, JSON out."""
+
+    @property
+    def size(self) -> int:
+        """Numbers a step has."""
+        ...
+
+    @classmethod
+    def fit(cls, column: Column, table: Table, data: DataSettings) -> Self:
+        """From the training part; raises ``DataError`` on a file that cannot be read."""
+        ...
+
+    def encode(self, column: Column, table: Table) -> Ragged:
+        """The files as steps ``(N, size)``; raises ``DataError`` on a file that cannot be read."""
+        ...
+
+    def notes(self, column: Column) -> tuple[str, ...]:
+        """What a user should know of these files against those of the training part."""
+        ...
+
+    def to_config(self) -> dict[str, Any]:
+        """As JSON."""
+        ...
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
+        ...

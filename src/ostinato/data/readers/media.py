@@ -1,0 +1,63 @@
+"""Media: a file of sound, film or image, or a folder of them, perhaps a folder for each class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ostinato.data.cells import plural
+from ostinato.data.media import kind_of
+from ostinato.data.table import Column, Kind, Table
+from ostinato.errors import DataError
+
+LABEL, NAME = "label", "name"
+
+
+def media_files(folder: Path) -> dict[str, list[Path]]:
+    """The files of sound, film and image of a folder by class: its sub-folders' names, or "" for its own files."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            inside = [one for one in sorted(path.iterdir()) if one.is_file() and kind_of(one)]
+            if inside:
+                found[path.name] = inside
+        elif kind_of(path):
+            found.setdefault("", []).append(path)
+    return found
+
+
+def read_media(path: Path) -> Table:
+    """A file, or the files of a folder, as a table with a row each.
+
+    Its columns: ``audio``, ``video`` or ``image``; ``name`` (ID), the file's own; and ``label`` where each sub-folder
+    holds the files of a class.
+
+    Raises:
+        DataError: it does not exist; files of several kinds; files both beside and in folders of classes.
+    """
+    if not path.exists():
+        raise DataError("does not exist: check the name and the folder", path=path)
+    found = media_files(path) if path.is_dir() else {"": [path]}
+    if "" in found and len(found) > 1:
+        raise DataError(
+            f"holds {plural(len(found['']), 'file')} beside folders of others ({', '.join(sorted(found)[1:4])}): "
+            "put every file into the folder of its class",
+            path=path,
+        )
+    files = [file for inside in found.values() for file in inside]
+    kinds = {kind for file in files if (kind := kind_of(file))}
+    if len(kinds) != 1:
+        told = ", ".join(sorted(kind.value for kind in kinds)) or "no sound, film or image"
+        raise DataError(f"holds {told}: a folder holds files of one kind", path=path)
+    kind = kinds.pop()
+    columns = {
+        kind.value: Column(kind.value, kind, files),
+        NAME: Column(
+            NAME, Kind.ID, [file.relative_to(path if path.is_dir() else path.parent).as_posix() for file in files]
+        ),
+    }
+    notes = [f"{plural(len(files), 'file')} of {kind.value}"]
+    if "" not in found:
+        columns[LABEL] = Column(LABEL, Kind.CATEGORY, [name for name, inside in found.items() for _ in inside])
+        counts = ", ".join(f"{name} {len(inside):,}" for name, inside in found.items())
+        notes.append(f"{plural(len(found), 'folder')}, each a class: {counts}")
+    return Table(columns, path, notes=tuple(notes))
