@@ -10,6 +10,7 @@ from torch import Tensor
 from ostinato.data.channels import Channels
 from ostinato.data.examples import SequenceExamples
 from ostinato.data.media.base import Media
+from ostinato.data.media.rolls import Rolls
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.static import STATIC_KINDS, Static
@@ -19,7 +20,7 @@ from ostinato.errors import DataError, ModelFolderError, nearest
 from ostinato.sequences import Ragged
 
 _PARTS = ("kind", "vocabulary", "characters", "channels")
-ENCODERS: Final[dict[Kind, type[Media]]] = {}
+ENCODERS: Final[dict[Kind, type[Media]]] = {Kind.MIDI: Rolls}
 """What reads the files of a column."""
 
 

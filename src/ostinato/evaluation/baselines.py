@@ -11,7 +11,7 @@ from ostinato.data.table import Table
 from ostinato.errors import UsageError, nearest
 from ostinato.evaluation import translation
 from ostinato.evaluation.around import step_logistic
-from ostinato.evaluation.constant import majority, mean
+from ostinato.evaluation.constant import flips, majority, mean
 from ostinato.evaluation.feed_forward import feed_forward
 from ostinato.evaluation.ground import Ground
 from ostinato.evaluation.kgram_model import kgram
@@ -21,6 +21,7 @@ from ostinato.evaluation.words import RIVALS as NAMES
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.forecast import Forecast
 from ostinato.tasks.forecast_windows import WindowExamples
+from ostinato.tasks.music import Music
 from ostinato.training import OptimizerSettings, TrainingSettings
 
 __all__ = ["BASELINES", "NAMES", "baseline"]
@@ -40,6 +41,8 @@ def _ngrams(ground: Ground) -> Outputs:
 def _series(name: str) -> Callable[[Ground], Outputs]:
     def answer(ground: Ground) -> Outputs:
         task, examples = ground.task, ground.test
+        if name == "repeat_last" and isinstance(task, Music):
+            return ground.answer(flips(ground), examples)
         if not isinstance(task, Forecast) or not isinstance(examples, WindowExamples):
             raise UsageError(f"{name} forecasts series; the task '{task.name}' does not")
         return SERIES_BASELINES[name](examples, task.quantiles, task.season)

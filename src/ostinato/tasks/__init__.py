@@ -5,6 +5,7 @@ from ostinato.tasks.classify import Classify
 from ostinato.tasks.forecast import Forecast
 from ostinato.tasks.infer import Choice, infer
 from ostinato.tasks.language import Language
+from ostinato.tasks.music import Music
 from ostinato.tasks.regress import Regress
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.tag import Tag
@@ -17,6 +18,7 @@ TASKS: dict[str, type[Task]] = {
     "language": Language,
     "forecast": Forecast,
     "translate": Translate,
+    "music": Music,
 }
 """Name of a task to its class."""
 
@@ -26,6 +28,7 @@ __all__ = [
     "Classify",
     "Forecast",
     "Language",
+    "Music",
     "Outputs",
     "Regress",
     "Tag",

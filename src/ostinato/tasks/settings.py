@@ -11,7 +11,7 @@ class TaskSettings:
     """What is wanted.
 
     Args:
-        name: ``classify``, ``regress``, ``tag``, ``language``, ``forecast`` or ``translate``;
+        name: ``classify``, ``regress``, ``tag``, ``language``, ``forecast``, ``translate`` or ``music``;
             empty: inferred from the data.
         class_weights: ``balanced`` weighs each class by the inverse of its frequency.
         logit_adjustment: how far the loss makes up for rare labels: it is at ``logits + a ln(share of label)``, so
