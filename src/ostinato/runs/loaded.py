@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import torch
 
 from ostinato.data.examples import Batch, Examples
+from ostinato.data.media.midi import NAMES, Tune, read_midi
 from ostinato.data.table import Kind, Table
-from ostinato.decoding import Sampling, samples
+from ostinato.decoding import Sampling, continuation, samples
+from ostinato.decoding.tunes import music
 from ostinato.decoding.written import best
 from ostinato.errors import DataError, UsageError, nearest
 from ostinato.evaluation.memory import MemoryProfile, memory_profile
@@ -166,6 +169,33 @@ class LoadedModel:
             count=count,
         )
 
+    def play(
+        self, prompt: Source, *, length: int = 64, sampling: Sampling | None = None, seed: int = 0
+    ) -> Tune:
+        """The tune of ``prompt`` and how the model goes on with it; see :func:`ostinato.decoding.continuation`.
+
+        Args:
+            prompt: a file of notes, or a piano roll as the model learned from.
+            length: steps after it.
+            sampling: temperature and top-k.
+            seed: the same seed plays the same.
+
+        Raises:
+            UsageError: the model is no model of music, its keys are not a piano's, or a value is out of range.
+            DataError: the prompt cannot be read.
+        """
+        task = music(self.task)
+        table = self.read(prompt)
+        if len(table) != 1:
+            raise UsageError(f"a prompt is one tune, but there are {len(table)}: name one of them")
+        given = task.tunes(table).values
+        played = continuation(self.model, task, given, length=length, sampling=sampling, seed=seed)
+        keys = np.concatenate([given.numpy() > 0, played])
+        if task.rolls is None:
+            return Tune(keys, names=NAMES if len(task.keys) == len(NAMES) else task.keys)
+        start = read_midi(table[task.column].values[0], task.rolls.steps_per_beat)
+        return replace(start, keys=keys)
+
     def _condition(self, given: str | Mapping[str, str | float] | None) -> Mapping[str, str | float]:
         if given is None or isinstance(given, Mapping):
             return given or {}
@@ -235,8 +265,6 @@ class LoadedModel:
         return Inspected(steps, inside, memory_profile(self.model, task, one), answer)
 
     def _answer(self, table: Table, row: int) -> pl.DataFrame:
-        import numpy as np
-
         one = table.take(np.array([row]))
         return self.task.frame(predict(self.model, self.task, self.task.examples(one)), one)
 

@@ -11,7 +11,7 @@ import polars as pl
 import torch
 
 from ostinato import plots
-from ostinato.decoding import Sampling, samples
+from ostinato.decoding import Sampling, continuation, samples
 from ostinato.decoding.written import looked
 from ostinato.evaluation.baselines import NAMES
 from ostinato.evaluation.seeds import spread
@@ -23,7 +23,7 @@ from ostinato.runs.learn import Learned
 from ostinato.runs.prepare import Prepared
 from ostinato.runs.report import Picture, Report, Results, Sample, Sheet, report
 from ostinato.runs.result import Result
-from ostinato.tasks import Classify, Forecast, Language, Tag
+from ostinato.tasks import Classify, Forecast, Language, Music, Tag
 from ostinato.tasks.base import target_array
 from ostinato.version import __version__
 
@@ -31,6 +31,8 @@ SHOWN = 10
 """Examples of the worst answers."""
 FANS = 3
 """Forecasts that are drawn."""
+TUNES, GIVEN = 2, 64
+"""Tunes whose continuation is drawn, and most steps of each that are given."""
 LOOKS = 3
 """Answers whose attention is drawn."""
 BEFORE = 4
@@ -96,6 +98,8 @@ def pictures(prepared: Prepared, learned: Learned, result: Result) -> Iterator[P
         yield _confusion(prepared, result)
     if isinstance(task, Forecast):
         yield from _fans(prepared, result)
+    if isinstance(task, Music):
+        yield from _tunes(prepared, learned)
     yield from _looks(prepared, learned)
     memory = result.memory
     svg = plots.memory(memory.lags.tolist(), memory.influence.tolist(), half=memory.half, reach=memory.reach)
@@ -156,6 +160,22 @@ def _fans(prepared: Prepared, result: Result) -> Iterator[Picture]:
         yield Picture(f"Forecast of {name}", svg)
         if len(seen) == FANS:
             return
+
+
+def _tunes(prepared: Prepared, learned: Learned) -> Iterator[Picture]:
+    """How the model goes on with the first test tunes after their first half, or first steps."""
+    task = prepared.task
+    assert isinstance(task, Music)
+    tunes = task.tunes(prepared.division.test)
+    rows = [row for row, length in enumerate(tunes.lengths.tolist()) if length > 1][:TUNES]
+    for row in rows:
+        whole = tunes.take(torch.tensor([row])).values
+        given = whole[: min(GIVEN, (len(whole) + 1) // 2)]
+        played = continuation(learned.model, task, given, length=GIVEN, sampling=Sampling(), seed=learned.seed)
+        keys = np.concatenate([given.numpy() > 0, played])
+        svg = plots.piano_roll(keys, task.keys, given=len(given), title=f"Test tune {row + 1} and its continuation")
+        told = f"Blue is the beginning of test tune {row + 1}; after the line the model plays (temperature 1)."
+        yield Picture(f"How it goes on with test tune {row + 1}", svg, told)
 
 
 def _looks(prepared: Prepared, learned: Learned) -> Iterator[Picture]:

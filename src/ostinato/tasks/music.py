@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -32,7 +32,8 @@ class Music(Task):
     """Many keys at once at every step, given all steps before it.
 
     A tune is a piano roll ``(T, K)`` of zeros and ones: a file of notes (``K`` = 88 keys), or a series of ``K`` such
-    channels. Its steps but the last are inputs, its steps but the first are targets. A model gives a logit a key,
+    channels. Its steps but the last are inputs (times ``scale``, so that they vary as much as other inputs do, though
+    few keys sound at once), its steps but the first are targets. A model gives a logit a key,
     ``(N, K)``; its loss and its ``nats`` are
 
     ::
@@ -48,6 +49,7 @@ class Music(Task):
 
     column: str
     keys: tuple[str, ...]
+    scale: float
     rolls: Rolls | None
 
     name: ClassVar[str] = "music"
@@ -77,7 +79,7 @@ class Music(Task):
 
     @classmethod
     def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:
-        """Names the keys; nothing else is learned.
+        """Names the keys and learns the scale: 1 / the root of the keys' mean variance.
 
         Raises:
             DataError: there is no column of tunes, or several; no tune has two steps.
@@ -87,10 +89,12 @@ class Music(Task):
         midi = column.kind == Kind.MIDI
         width = column.values[0].shape[1] if not midi and len(column) else 0
         keys = NAMES if midi else column.channels or tuple(f"{column.name}.{k + 1}" for k in range(width))
-        task = cls(column.name, keys, Rolls.fit(column, table, data) if midi else None)
-        if not int(task.examples(table).lengths.sum()):
+        task = cls(column.name, keys, 1.0, Rolls.fit(column, table, data) if midi else None)
+        inputs = task.examples(table).inputs.values
+        if not len(inputs):
             raise DataError("no tune has two steps: there is nothing to continue", path=table.path, column=column.name)
-        return task
+        variance = float(inputs.double().var(0, correction=0).mean())
+        return replace(task, scale=round(variance**-0.5, 3) if variance else 1.0)
 
     def tunes(self, table: Table) -> Ragged:
         """The piano rolls ``(N, K)`` float32.
@@ -110,7 +114,7 @@ class Music(Task):
         whole = self.tunes(table)
         lengths = (whole.lengths - 1).clamp(min=0)
         steps = steps_of(whole.offsets[:-1], lengths)
-        inputs, targets = whole.values[steps], whole.values[steps + 1]
+        inputs, targets = whole.values[steps] * self.scale, whole.values[steps + 1]
         return SequenceExamples(Ragged(inputs, lengths), targets=Ragged(targets, lengths))
 
     def size(self, table: Table, examples: Examples) -> str:
@@ -183,6 +187,7 @@ class Music(Task):
             "name": self.name,
             "column": self.column,
             "keys": list(self.keys),
+            "scale": self.scale,
             "rolls": self.rolls.to_config() if self.rolls else None,
         }
 
@@ -190,9 +195,9 @@ class Music(Task):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
         try:
-            rolls = config["rolls"]
-            return cls(config["column"], tuple(config["keys"]), Rolls.from_config(rolls) if rolls else None)
-        except (KeyError, TypeError) as error:
+            column, keys, scale, rolls = (config[key] for key in ("column", "keys", "scale", "rolls"))
+            return cls(column, tuple(keys), float(scale), Rolls.from_config(rolls) if rolls else None)
+        except (KeyError, TypeError, ValueError) as error:
             raise ModelFolderError(f"the task is damaged: {error}") from error
 
 

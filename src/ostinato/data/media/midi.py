@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from ostinato.errors import DataError, UsageError
 
@@ -37,19 +38,31 @@ class Tune:
         steps_per_beat: the grid; a beat is a quarter note.
         beats_per_minute: the tempo, which only :meth:`save` needs.
         left_out: notes of a file that are not in ``keys``, and why: ``(("notes below A0 or above C8", 3),)``.
+        names: of the columns, where they are not the piano's.
     """
 
     keys: np.ndarray
     steps_per_beat: int = 4
     beats_per_minute: float = 120.0
     left_out: tuple[tuple[str, int], ...] = ()
+    names: tuple[str, ...] = NAMES
 
     def save(self, path: str | Path) -> None:
         """Writes a MIDI file of one track that any player plays; read again on the same grid it is this tune.
 
+        A name that ends in ``.csv`` gets the piano roll as a table instead: a column a key, a row a step.
+
         Raises:
-            UsageError: mido is not installed.
+            UsageError: the suffix is neither, the keys of MIDI are not a piano's, or mido is not installed.
         """
+        path = Path(path)
+        if path.suffix == ".csv":
+            pl.DataFrame(self.keys.astype(np.int8), schema=list(self.names), orient="row").write_csv(path)
+            return
+        if path.suffix not in {".mid", ".midi"}:
+            raise UsageError(f"{path}: a tune is written to a file that ends in .mid, .midi or .csv")
+        if self.names != NAMES:
+            raise UsageError(f"{path}: MIDI is written of the piano's {KEYS} keys; write these to a .csv file")
         mido = _library()
         step = -(-480 // self.steps_per_beat)
         track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(self.beats_per_minute))])
