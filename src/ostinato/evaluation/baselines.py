@@ -15,6 +15,7 @@ from ostinato.evaluation.constant import flips, majority, mean
 from ostinato.evaluation.feed_forward import feed_forward
 from ostinato.evaluation.ground import Ground
 from ostinato.evaluation.kgram_model import kgram
+from ostinato.evaluation.linear_filter import linear_filter
 from ostinato.evaluation.ngrams import ngram_logistic
 from ostinato.evaluation.series import SERIES_BASELINES
 from ostinato.evaluation.words import RIVALS as NAMES
@@ -53,6 +54,7 @@ def _series(name: str) -> Callable[[Ground], Outputs]:
 BASELINES: Final[dict[str, Callable[[Ground], Outputs]]] = {
     "majority": _module(majority),
     "mean": _module(mean),
+    "linear_filter": _module(linear_filter),
     "feed_forward": _module(feed_forward),
     "ngram_logistic": _ngrams,
     "kgram": _module(kgram),

@@ -11,6 +11,7 @@ from ostinato.errors import UsageError
 from ostinato.evaluation.ground import Ground
 from ostinato.tasks.base import target_array
 from ostinato.tasks.music import Music
+from ostinato.tasks.signal import Signal
 
 State = tuple[Tensor, ...]
 
@@ -81,7 +82,7 @@ def majority(ground: Ground) -> nn.Module:
 
 
 def mean(ground: Ground) -> nn.Module:
-    """The mean of the training targets, for every sequence; of keys, how often each sounds, for every step.
+    """The mean of the training targets, for every sequence or step; of keys, how often each sounds.
 
     Raises:
         UsageError: the task answers with labels.
@@ -89,6 +90,9 @@ def mean(ground: Ground) -> nn.Module:
     truth = target_array(ground.train)
     if isinstance(ground.task, Music):
         return Constant(log_odds(truth.sum(0, dtype=np.float64), len(truth)), per_step=True)
+    if isinstance(ground.task, Signal):
+        means = np.nanmean(truth, axis=0, dtype=np.float64)
+        return Constant(torch.from_numpy(np.nan_to_num(means)).float(), per_step=True)
     if ground.task.spec.outputs != "sequence" or not np.issubdtype(truth.dtype, np.floating):
         raise UsageError(f"mean needs a number a sequence; the task '{ground.task.name}' has none")
     return Constant(torch.tensor([float(np.nanmean(truth, dtype=np.float64))]), per_step=False)

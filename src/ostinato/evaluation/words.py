@@ -37,6 +37,7 @@ HIGHER: Final = frozenset({"accuracy", "macro_f1", "span_f1", "bleu"})
 RIVALS: Final = {
     "majority": "always answering the most frequent label",
     "mean": "always answering the mean",
+    "linear_filter": "the linear filter",
     "feed_forward": "the feed-forward network",
     "ngram_logistic": "n-gram logistic regression",
     "kgram": "the k-gram",

@@ -122,10 +122,10 @@ class LoadedModel:
         if isinstance(task, Forecast):
             data = replace(self.recipe.data, valid=0.0)
             table = task.divide(table, data, replace(self.recipe.task, horizon=task.horizon), 0).test
-        elif target and target not in table.columns:
+        elif target and target not in table.columns and not any(target in column.channels for column in table):
             hint = nearest(target, list(table.columns))
             raise DataError(f"there is no column '{target}' to compare the answers with.{hint}", path=table.path)
-        elif target and len(table[target].missing) == len(table):
+        elif target in table.columns and len(table[target].missing) == len(table):
             raise DataError("there is nothing to compare the answers with: no row has a value", column=target)
         examples = task.examples(table)
         return task.metrics(predict(self.model, task, examples), examples)

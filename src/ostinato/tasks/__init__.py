@@ -8,6 +8,7 @@ from ostinato.tasks.language import Language
 from ostinato.tasks.music import Music
 from ostinato.tasks.regress import Regress
 from ostinato.tasks.settings import TaskSettings
+from ostinato.tasks.signal import Signal
 from ostinato.tasks.tag import Tag
 from ostinato.tasks.translate import Translate
 
@@ -19,6 +20,7 @@ TASKS: dict[str, type[Task]] = {
     "forecast": Forecast,
     "translate": Translate,
     "music": Music,
+    "signal": Signal,
 }
 """Name of a task to its class."""
 
@@ -31,6 +33,7 @@ __all__ = [
     "Music",
     "Outputs",
     "Regress",
+    "Signal",
     "Tag",
     "Task",
     "TaskSettings",

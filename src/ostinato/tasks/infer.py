@@ -73,6 +73,8 @@ def _of_labels(table: Table, data: DataSettings) -> Choice | None:
 
 def _of_text(table: Table, data: DataSettings) -> Choice | None:
     rest = [column for column in table if column.name not in {data.id, data.time} and column.kind != Kind.ID]
+    if [column.kind for column in rest] == [Kind.AUDIO, Kind.AUDIO]:
+        return Choice("signal", f"there are two sounds a row, '{rest[1].name}' from '{rest[0].name}'", rest[1].name)
     if len(rest) == 1 and rest[0].kind == Kind.MIDI:
         return Choice("music", f"'{rest[0].name}' holds files of notes and there is nothing else to predict", rest[0].name)
     if len(rest) == 1 and rest[0].kind in {Kind.TEXT, Kind.TOKENS, Kind.DNA}:
@@ -93,6 +95,8 @@ def _by_target(table: Table, target: Column, data: DataSettings) -> Choice:
         return Choice("language", f"'{name}' is text{f' to be written from {given}' if given else ''}", name)
     if target.kind == Kind.TAGS:
         return Choice("tag", f"'{name}' has a label a step", name)
+    if target.kind == Kind.AUDIO:
+        return Choice("signal", f"'{name}' is sound, as long as what it is made from", name)
     if target.kind == Kind.MIDI:
         return Choice("music", f"'{name}' holds files of notes", name)
     if target.kind == Kind.SERIES:

@@ -11,8 +11,8 @@ class TaskSettings:
     """What is wanted.
 
     Args:
-        name: ``classify``, ``regress``, ``tag``, ``language``, ``forecast``, ``translate`` or ``music``;
-            empty: inferred from the data.
+        name: ``classify``, ``regress``, ``tag``, ``language``, ``forecast``, ``translate``, ``music`` or
+            ``signal``; empty: inferred from the data.
         class_weights: ``balanced`` weighs each class by the inverse of its frequency.
         logit_adjustment: how far the loss makes up for rare labels: it is at ``logits + a ln(share of label)``, so
             that the logits favour rare ones; 0: not at all, 1: as if all labels were equally frequent.
@@ -28,6 +28,9 @@ class TaskSettings:
         beam: beginnings of a translation that are kept at each step; 1: always the likeliest symbol.
         length_weight: how far the length of a translation is weighed out of its probability, 0 to 1.
         coverage: how much it matters that every step of the source was looked at.
+        loss: of a signal: ``mse``, ``mae`` or ``esr`` (error-to-signal ratio); ``auto``: ``esr`` for sound, else ``mse``.
+        emphasis: of the loss ``esr``: how far high frequencies are raised before it is taken; 0: not at all.
+        warm_up: first steps of each signal that are neither learned from nor scored: there the memory fills.
         features: feature groups a tagger sees beside the token: ``characters``, ``lower``.
     """
 
@@ -46,4 +49,7 @@ class TaskSettings:
     beam: int = 5
     length_weight: float = 1.0
     coverage: float = 0.0
+    loss: Literal["auto", "mse", "mae", "esr"] = "auto"
+    emphasis: float = 0.85
+    warm_up: int = 0
     features: tuple[str, ...] = ("characters",)
