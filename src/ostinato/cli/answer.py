@@ -16,14 +16,16 @@ from ostinato.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-    from ostinato.runs.loaded import Inspected
+    from ostinato.runs.loaded import Inspected, LoadedModel
 
 commands = typer.Typer()
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or of a model.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Text = Annotated[list[str] | None, typer.Option("--text", help="A text instead of INPUT; may be repeated.")]
-Out = Annotated[str | None, typer.Option(help="A .csv, .parquet or .jsonl file instead of standard output.")]
+Out = Annotated[
+    str | None, typer.Option(help="A .csv, .parquet or .jsonl file instead of standard output; of sound, a .wav.")
+]
 
 
 @commands.command("predict")
@@ -35,15 +37,41 @@ def predict_command(
     out: Out = None,
     device: Device = "auto",
 ) -> None:
-    """Answer every row of a file; the target may be absent. Prints CSV."""
+    """Answer every row of a file; the target may be absent. Prints CSV; --out new.wav renders sound from sound."""
     with ending():
         rows = _source(source, text)
+        from ostinato.data.media import kind_of
         from ostinato.runs.loaded import load
 
         model = load(run, device=device)
+        if out and source and kind_of(out) == "audio":
+            _render(model, source, out)
+            return
         emit(model.best(rows, best) if best else model.predict(rows), out)
         for note in model.notes(rows):
             typer.echo(f"note: {note}", err=True)
+
+
+def _render(model: LoadedModel, source: str, out: str) -> None:
+    """Makes a sound of a sound; says how fast."""
+    from time import monotonic
+
+    from ostinato.runs.render import render
+
+    told = monotonic()
+
+    def tell(share: float) -> None:
+        nonlocal told
+        if monotonic() - told > 2.0:
+            told = monotonic()
+            typer.echo(f"{share:.0%} …", err=True)
+
+    made = render(model.live(), source, out, tell)
+    typer.echo(
+        f"{out}: {made.duration:.2f} s of sound in {made.seconds:.3f} s, {made.factor:.1f} times faster than real time"
+    )
+    if made.clipped:
+        typer.echo(f"note: {made.clipped:,} samples lay beyond full scale and were clipped", err=True)
 
 
 @commands.command("evaluate")

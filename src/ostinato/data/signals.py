@@ -75,7 +75,7 @@ def read_signals(table: Table, columns: Sequence[str], rate: int = 0) -> Signals
     for row in range(len(table)):
         parts = []
         for name in columns:
-            value, found = _value(table, table[name], row, rate)
+            value, found = _value(table[name], row, rate)
             if table[name].kind == Kind.AUDIO:
                 rate = rate or found
             parts.append(value)
@@ -86,7 +86,7 @@ def read_signals(table: Table, columns: Sequence[str], rate: int = 0) -> Signals
     return Signals(names, values, np.array([len(one) for one in rows], dtype=np.int64), rate)
 
 
-def _value(table: Table, column: Column, row: int, rate: int) -> tuple[np.ndarray, int]:
+def _value(column: Column, row: int, rate: int) -> tuple[np.ndarray, int]:
     """``(T, C)`` and the samples a second."""
     value = column.values[row]
     if column.kind == Kind.SERIES:
@@ -111,7 +111,7 @@ def _check(table: Table, columns: Sequence[str], row: int, parts: Sequence[np.nd
 
 
 def cut(table: Table, columns: Sequence[str], rate: int, bounds: Sequence[tuple[float, float]]) -> Iterator[Table]:
-    """For each of ``bounds`` (shares from 0 to 1) that part of every row's signals, in time; other columns stay whole."""
+    """For each of ``bounds`` (shares, 0 to 1) that part of every row's signals, in time; other columns stay whole."""
     lengths = read_signals(table, columns, rate).lengths
     for low, high in bounds:
         starts, stops = (np.round(lengths * share).astype(int).tolist() for share in (low, high))

@@ -61,7 +61,7 @@ def windows(seen: Tensor) -> Tensor:
 
 
 def linear_filter(ground: Ground) -> nn.Module:
-    """Fitted by least squares over every step that has a target, each with the steps before it (zeros before the first).
+    """Fitted by least squares over every step that has a target, each with the steps before it, if any (else zeros).
 
     Raises:
         UsageError: the task is no signal's.

@@ -28,7 +28,9 @@ def check(spec: Spec, settings: ModelSettings) -> None:
     if settings.tied:
         _tied(spec)
     if settings.skip and (spec.inputs != "values" or spec.outputs != "step"):
-        raise UsageError("model.skip adds values to an answer a step, and this task has none such: set model.skip=false")
+        raise UsageError(
+            "model.skip adds values to an answer a step, and this task has none such: set model.skip=false"
+        )
 
 
 def _start(settings: ModelSettings) -> None:

@@ -13,7 +13,7 @@ import torch
 from ostinato.data.examples import Batch, Examples
 from ostinato.data.media.midi import NAMES, Tune, read_midi
 from ostinato.data.table import Kind, Table
-from ostinato.decoding import Sampling, continuation, samples
+from ostinato.decoding import Live, Sampling, continuation, samples
 from ostinato.decoding.tunes import music
 from ostinato.decoding.written import best
 from ostinato.errors import DataError, UsageError, nearest
@@ -169,9 +169,7 @@ class LoadedModel:
             count=count,
         )
 
-    def play(
-        self, prompt: Source, *, length: int = 64, sampling: Sampling | None = None, seed: int = 0
-    ) -> Tune:
+    def play(self, prompt: Source, *, length: int = 64, sampling: Sampling | None = None, seed: int = 0) -> Tune:
         """The tune of ``prompt`` and how the model goes on with it; see :func:`ostinato.decoding.continuation`.
 
         Args:
@@ -195,6 +193,14 @@ class LoadedModel:
             return Tune(keys, names=NAMES if len(task.keys) == len(NAMES) else task.keys)
         start = read_midi(table[task.column].values[0], task.rolls.steps_per_beat)
         return replace(start, keys=keys)
+
+    def live(self) -> Live:
+        """The model as something that goes along with a signal while it comes in; see :class:`ostinato.decoding.Live`.
+
+        Raises:
+            UsageError: it is no model of signals.
+        """
+        return Live(self.model, self.task)
 
     def _condition(self, given: str | Mapping[str, str | float] | None) -> Mapping[str, str | float]:
         if given is None or isinstance(given, Mapping):

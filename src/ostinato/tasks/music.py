@@ -56,10 +56,10 @@ class Music(Task):
     watch: ClassVar[str] = "nats"
     higher_is_better: ClassVar[bool] = False
     defaults: ClassVar[dict[str, Any]] = {
-        "model.hidden": 256,
-        "model.dropout": 0.3,
-        "training.epochs": 40,
-        "training.batch_size": 16,
+        "model.dropout": 0.5,
+        "training.epochs": 30,
+        "training.batch_size": 4,
+        "optimizer.learning_rate": 1e-2,
     }
 
     @property
@@ -210,7 +210,7 @@ def _tunes_of(table: Table, data: DataSettings) -> str:
             raise DataError(told, path=table.path, column=name)
         return name
     for kind in (Kind.MIDI, Kind.SERIES):
-        found = [column.name for column in table if column.kind == kind]
+        found: list[str] = [column.name for column in table if column.kind == kind]
         if len(found) == 1:
             return found[0]
         if found:

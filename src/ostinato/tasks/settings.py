@@ -28,7 +28,8 @@ class TaskSettings:
         beam: beginnings of a translation that are kept at each step; 1: always the likeliest symbol.
         length_weight: how far the length of a translation is weighed out of its probability, 0 to 1.
         coverage: how much it matters that every step of the source was looked at.
-        loss: of a signal: ``mse``, ``mae`` or ``esr`` (error-to-signal ratio); ``auto``: ``esr`` for sound, else ``mse``.
+        loss: of a signal: ``mse``, ``mae`` or ``esr`` (error-to-signal ratio); ``auto``: ``esr`` for sound, else
+            ``mse``.
         emphasis: of the loss ``esr``: how far high frequencies are raised before it is taken; 0: not at all.
         warm_up: first steps of each signal that are neither learned from nor scored: there the memory fills.
         features: feature groups a tagger sees beside the token: ``characters``, ``lower``.

@@ -41,9 +41,9 @@ class Signal(Task):
     """``K`` numbers a step from all steps so far.
 
     Columns of sound are a channel each; columns of series have channels by name. The target is one column (or one
-    channel), the inputs are the others. A model gives ``(N, K)`` in scaled units, :meth:`outputs` gives ``value (N, K)``
-    in the target's own. Targets are a Ragged ``(N, K)``, scaled; NaN is missing or, in the first ``warm_up`` steps of a
-    signal, not asked for. Sounds are scaled about 0, so that silence stays silence.
+    channel), the inputs are the others. A model gives ``(N, K)`` in scaled units, :meth:`outputs` gives
+    ``value (N, K)`` in the target's own. Targets are a Ragged ``(N, K)``, scaled; NaN is missing, or not asked for: in
+    the first ``warm_up`` steps of a signal. Sounds are scaled about 0, so that silence stays silence.
 
     Args:
         inputs: names of the input channels.
@@ -112,14 +112,14 @@ class Signal(Task):
             return divide(table, replace(data, target=named, inputs=inputs), seed, valid=valid, test=test)
         shares = (0.0 if valid else data.valid, 0.0 if test else data.test)
         if min(shares) < 0 or sum(shares) >= 1 or data.fold:
-            raise UsageError("data.valid and data.test are shares of a signal that leave some to train on, without fold")
+            raise UsageError(
+                "data.valid and data.test are shares of a signal that leave some to train on, without fold"
+            )
         middle, last = 1.0 - sum(shares), 1.0 - shares[1]
         bounds = ((0.0, middle), (middle, last), (last, 1.0))
         train, second, third = cut(table, _columns(table, data), data.audio.rate, bounds)
         nothing = table.take(np.empty(0, dtype=np.int64))
-        return Division(
-            train, valid or (second if shares[0] else nothing), test or (third if shares[1] else nothing)
-        )
+        return Division(train, valid or (second if shares[0] else nothing), test or (third if shares[1] else nothing))
 
     @classmethod
     def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:
@@ -298,11 +298,12 @@ def _target(table: Table, data: DataSettings) -> str:
     """The target named, or the last of two columns of sound."""
     if data.target:
         return data.target
-    sounds = [column.name for column in table if column.kind == Kind.AUDIO]
+    sounds: list[str] = [column.name for column in table if column.kind == Kind.AUDIO]
     if len(sounds) == 2 and not data.inputs:
         return sounds[1]
-    raise DataError("name the signal that is wanted with --target: a column of sound, a series or a channel of one",
-                    path=table.path)
+    raise DataError(
+        "name the signal that is wanted with --target: a column of sound, a series or a channel of one", path=table.path
+    )
 
 
 def _columns(table: Table, data: DataSettings) -> list[str]:
@@ -311,11 +312,13 @@ def _columns(table: Table, data: DataSettings) -> list[str]:
     holder = target if target in table.columns else next((c.name for c in table if target in c.channels), "")
     if not holder or table[holder].kind not in KINDS:
         told = f"is {table[holder].kind.value}" if holder else "is no column and no channel"
-        raise DataError(f"the target '{target}' {told}: a sound, a series or a channel of one is needed", path=table.path)
+        raise DataError(f"the target '{target}' {told}: name a sound, a series or a channel of one", path=table.path)
     kind = table[holder].kind
     for name in data.inputs:
         if name in table.columns and table[name].kind != kind:
-            raise DataError(f"is {table[name].kind.value}, but the target is {kind.value}", path=table.path, column=name)
+            raise DataError(
+                f"is {table[name].kind.value}, but the target is {kind.value}", path=table.path, column=name
+            )
     named = {*data.inputs, holder}
     return [
         column.name

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import polars as pl
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 LOWEST, KEYS = 21, 88
 """The piano's keys: A0, which MIDI numbers 21, to C8, number 108."""
-NAMES = tuple(f"{'C C# D D# E F F# G G# A A# B'.split()[n % 12]}{n // 12 - 1}" for n in range(LOWEST, LOWEST + KEYS))
+_TONES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+NAMES = tuple(f"{_TONES[note % 12]}{note // 12 - 1}" for note in range(LOWEST, LOWEST + KEYS))
 """Of the keys: ``A0``, ``A#0``, …, ``C8``; middle C is ``C4``."""
 PERCUSSION = 9
 """The channel (counted from 0) whose notes are drums, not keys."""
@@ -163,11 +164,15 @@ def _parsed(path: Path) -> MidiFile:
         raise DataError("is no MIDI file (it does not begin with MThd): save it again as one", path=path)
     try:
         if _ENDLESS.search(data):
-            raise ValueError("a number without end")
+            _endless()
         return mido.MidiFile(file=io.BytesIO(data))
     except (ArithmeticError, EOFError, LookupError, OSError, TypeError, ValueError, mido.KeySignatureError) as error:
         told = str(error) or "it ends too early"
         raise DataError(f"is a damaged MIDI file ({told}): save it again, or take it away", path=path) from None
+
+
+def _endless() -> NoReturn:
+    raise ValueError("a number in it has no end")
 
 
 def _library() -> Any:

@@ -12,8 +12,8 @@ from ostinato.data.readers.conll import read_conll, read_conllu
 from ostinato.data.readers.delimited import read_delimited
 from ostinato.data.readers.fasta import read_fasta, read_fastq
 from ostinato.data.readers.folder import read_files, read_folder
-from ostinato.data.readers.parallel import apart, read_lines, read_parallel
 from ostinato.data.readers.media import read_pairs
+from ostinato.data.readers.parallel import apart, read_lines, read_parallel
 from ostinato.data.readers.parquet import read_parquet
 from ostinato.data.readers.records import read_records
 from ostinato.data.readers.sniff import sniff

@@ -75,7 +75,9 @@ def read_pairs(paths: Sequence[Path]) -> Table:
     for path in paths:
         table = read_media(path)
         if LABEL in table.columns:
-            raise DataError("holds folders of files: of two parallel folders each holds the files themselves", path=path)
+            raise DataError(
+                "holds folders of files: of two parallel folders each holds the files themselves", path=path
+            )
         sides.append(next(column for column in table if column.name != NAME))
     stems = [[file.stem for file in side.values] for side in sides]
     if all(path.is_file() for path in paths):
