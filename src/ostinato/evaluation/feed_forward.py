@@ -12,6 +12,7 @@ from ostinato.evaluation.ground import Ground
 from ostinato.models import FeedForward
 from ostinato.models.feed_forward_writer import FeedForwardWriter
 from ostinato.models.forecast import FeedForwardForecast
+from ostinato.tasks.signal import Signal
 from ostinato.training import Trainer
 from ostinato.training.bptt import why_not_carried
 
@@ -19,6 +20,8 @@ LAST_STEPS = 64
 """Most steps at the end of a sequence that it sees before it answers for the whole."""
 STEPS_BEFORE = 16
 """Steps it sees before it says the next symbol."""
+STEPS_HEARD, UNITS = 64, 32
+"""Steps of a signal that it sees, and units of its layers: signals have many steps, and networks for them are small."""
 STEPS_AROUND = 7
 """Steps it sees around the one it tags."""
 
@@ -27,7 +30,7 @@ def feed_forward(ground: Ground) -> nn.Module:
     """:class:`~ostinato.models.FeedForward` with the model's trainer, seed, optimizer and most epochs.
 
     It sees the last steps of a sequence (as many as 95 % of the training sequences have, at most :data:`LAST_STEPS`),
-    the :data:`STEPS_BEFORE` steps before the next symbol, :data:`STEPS_AROUND` steps around the one to tag, or the same
+    the :data:`STEPS_BEFORE` steps before the next symbol, the last :data:`STEPS_HEARD` of a signal, :data:`STEPS_AROUND` steps around the one to tag, or the same
     look-back as a forecaster.
     """
     task, training = ground.task, replace(ground.training, seed=ground.seed, seeds=1)
@@ -48,6 +51,8 @@ def build(ground: Ground) -> nn.Module:
         return FeedForwardForecast(spec)
     if spec.outputs == "text":
         return FeedForwardWriter(spec)
+    if isinstance(ground.task, Signal):
+        return FeedForward(spec, look_back=STEPS_HEARD, hidden=UNITS)
     if spec.outputs == "sequence":
         return FeedForward(spec, look_back=_usual(ground.train.lengths))
     return FeedForward(spec, look_back=STEPS_BEFORE if spec.causal else STEPS_AROUND)

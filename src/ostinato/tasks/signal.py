@@ -73,9 +73,11 @@ class Signal(Task):
     defaults: ClassVar[dict[str, Any]] = {
         "model.hidden": 16,
         "model.skip": True,
+        "model.init": "chrono",
+        "model.max_lag": 1000,
         "training.window": 1024,
-        "training.batch_size": 40,
-        "training.epochs": 40,
+        "training.batch_size": 10,
+        "training.epochs": 30,
         "optimizer.learning_rate": 1e-2,
     }
 

@@ -51,14 +51,15 @@ class Tune:
     def save(self, path: str | Path) -> None:
         """Writes a MIDI file of one track that any player plays; read again on the same grid it is this tune.
 
-        A name that ends in ``.csv`` gets the piano roll as a table instead: a column a key, a row a step.
+        A name that ends in ``.csv`` gets the piano roll as a table instead: a row a step, its number and a column a key.
 
         Raises:
             UsageError: the suffix is neither, the keys of MIDI are not a piano's, or mido is not installed.
         """
         path = Path(path)
         if path.suffix == ".csv":
-            pl.DataFrame(self.keys.astype(np.int8), schema=list(self.names), orient="row").write_csv(path)
+            table = pl.DataFrame(self.keys.astype(np.int8), schema=list(self.names), orient="row")
+            table.with_row_index("step", 1).write_csv(path)
             return
         if path.suffix not in {".mid", ".midi"}:
             raise UsageError(f"{path}: a tune is written to a file that ends in .mid, .midi or .csv")
