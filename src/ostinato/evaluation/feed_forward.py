@@ -30,8 +30,8 @@ def feed_forward(ground: Ground) -> nn.Module:
     """:class:`~ostinato.models.FeedForward` with the model's trainer, seed, optimizer and most epochs.
 
     It sees the last steps of a sequence (as many as 95 % of the training sequences have, at most :data:`LAST_STEPS`),
-    the :data:`STEPS_BEFORE` steps before the next symbol, the last :data:`STEPS_HEARD` of a signal, :data:`STEPS_AROUND` steps around the one to tag, or the same
-    look-back as a forecaster.
+    the :data:`STEPS_BEFORE` steps before the next symbol, the last :data:`STEPS_HEARD` of a signal,
+    :data:`STEPS_AROUND` steps around the one to tag, or the same look-back as a forecaster.
     """
     task, training = ground.task, replace(ground.training, seed=ground.seed, seeds=1)
     with torch.random.fork_rng(devices=[]):

@@ -51,7 +51,7 @@ class Tune:
     def save(self, path: str | Path) -> None:
         """Writes a MIDI file of one track that any player plays; read again on the same grid it is this tune.
 
-        A name that ends in ``.csv`` gets the piano roll as a table instead: a row a step, its number and a column a key.
+        A name that ends in ``.csv`` gets the piano roll as a table: a row a step, with its number and a column a key.
 
         Raises:
             UsageError: the suffix is neither, the keys of MIDI are not a piano's, or mido is not installed.
