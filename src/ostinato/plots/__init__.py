@@ -8,6 +8,7 @@ from ostinato.plots.fan import forecast_fan
 from ostinato.plots.gates import gates
 from ostinato.plots.memory import memory
 from ostinato.plots.piano_roll import piano_roll
+from ostinato.plots.waves import waves
 
 __all__ = [
     "attention",
@@ -19,4 +20,5 @@ __all__ = [
     "losses",
     "memory",
     "piano_roll",
+    "waves",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.collections import LineCollection
 
-from ostinato.plots.style import COLOURS, INK, in_style, panel, to_svg, whole_numbers
+from ostinato.plots.style import COLOURS, INK, in_style, panel, short, to_svg, whole_numbers
 
 MARGIN = 2
 """Keys above and below the ones that sound."""
@@ -45,7 +45,7 @@ def piano_roll(keys: np.ndarray, names: Sequence[str], *, given: int | None = No
     axes.set(xlim=(0, max(steps, 1)), ylim=(low - 0.8, high + 0.8), xlabel="step")
     every = max(1, -(-(high - low + 1) // NAMED))
     places = list(range(low, high + 1, every))
-    axes.set_yticks(places, [names[place] for place in places])
+    axes.set_yticks(places, [short(names[place], 12) for place in places])
     whole_numbers(axes)
     return to_svg(figure, title)
 

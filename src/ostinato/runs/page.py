@@ -23,7 +23,7 @@ from ostinato.runs.learn import Learned
 from ostinato.runs.prepare import Prepared
 from ostinato.runs.report import Picture, Report, Results, Sample, Sheet, report
 from ostinato.runs.result import Result
-from ostinato.tasks import Classify, Forecast, Language, Music, Tag
+from ostinato.tasks import Classify, Forecast, Language, Music, Signal, Tag
 from ostinato.tasks.base import target_array
 from ostinato.version import __version__
 
@@ -33,6 +33,8 @@ FANS = 3
 """Forecasts that are drawn."""
 TUNES, GIVEN = 2, 64
 """Tunes whose continuation is drawn, and most steps of each that are given."""
+STRETCH = 400
+"""Steps of a signal that are drawn."""
 LOOKS = 3
 """Answers whose attention is drawn."""
 BEFORE = 4
@@ -100,6 +102,8 @@ def pictures(prepared: Prepared, learned: Learned, result: Result) -> Iterator[P
         yield from _fans(prepared, result)
     if isinstance(task, Music):
         yield from _tunes(prepared, learned)
+    if isinstance(task, Signal):
+        yield from _waves(prepared, result)
     yield from _looks(prepared, learned)
     memory = result.memory
     svg = plots.memory(memory.lags.tolist(), memory.influence.tolist(), half=memory.half, reach=memory.reach)
@@ -176,6 +180,24 @@ def _tunes(prepared: Prepared, learned: Learned) -> Iterator[Picture]:
         svg = plots.piano_roll(keys, task.keys, given=len(given), title=f"Test tune {row + 1} and its continuation")
         told = f"Blue is the beginning of test tune {row + 1}; after the line the model plays (temperature 1)."
         yield Picture(f"How it goes on with test tune {row + 1}", svg, told)
+
+
+def _waves(prepared: Prepared, result: Result) -> Iterator[Picture]:
+    """The stretch of the test part where most is going on, beside the best baseline."""
+    task, name = prepared.task, prepared.recipe.model.cell
+    truth = task.scale_out.decode(target_array(prepared.test))[:, 0]  # type: ignore[attr-defined]
+    lengths = prepared.test.lengths.numpy()
+    for row in np.flatnonzero(lengths)[:1].tolist():
+        first = int(lengths[:row].sum())
+        loud = np.nan_to_num(np.abs(truth[first : first + lengths[row]]))
+        sums = np.convolve(loud, np.ones(min(STRETCH, len(loud))), "valid")
+        place = int(sums.argmax())
+        part = slice(first + place, first + place + min(STRETCH, len(loud)))
+        best = result.verdict.best
+        rivals = {NAMES.get(best, best): result.baselines[best]["value"][part, 0]} if best else {}
+        answers = {CELLS[name]: result.outputs["value"][part, 0], **rivals}
+        svg = plots.waves(truth[part], answers, start=place + 1, title="A stretch of a test signal")
+        yield Picture(f"Test signal {row + 1}", svg, f"{STRETCH} steps at most, where the signal is loudest.")
 
 
 def _looks(prepared: Prepared, learned: Learned) -> Iterator[Picture]:
