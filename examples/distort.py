@@ -1,0 +1,53 @@
+"""Effects: what an overdriven amplifier does to a sound, learned from a few seconds and played back in real time."""
+
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from scipy.signal import lfilter
+
+import ostinato
+from ostinato.data.media.sound import write_sound
+
+RATE = 16_000
+
+
+def plucked(seconds: float, seed: int) -> np.ndarray:
+    """Notes of a string, one after the other: a few harmonics that die away."""
+    random = np.random.default_rng(seed)
+    note = np.arange(RATE // 4) / RATE
+    notes = [
+        sum(np.sin(2 * np.pi * pitch * k * note) / k for k in range(1, 5)) * np.exp(-6 * note) * random.uniform(0.1, 0.4)
+        for pitch in random.choice([82, 110, 147, 196, 247, 330], int(4 * seconds))
+    ]
+    return np.concatenate(notes)
+
+
+def amplifier(dry: np.ndarray) -> np.ndarray:
+    """Driven into saturation, and its highs rolled off."""
+    return lfilter([0.35], [1, -0.65], np.tanh(5 * dry)) * 0.8
+
+
+def main() -> None:
+    dry = plucked(8, seed=0)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        write_sound(folder / "dry.wav", dry, RATE)
+        write_sound(folder / "wet.wav", amplifier(dry), RATE)
+        recipe = {"model.hidden": 8, "training.epochs": 12, "training.window": 512, "model.max_lag": 50}
+        run = ostinato.train([folder / "dry.wav", folder / "wet.wav"], recipe, folder / "run")
+        print(run.verdict)
+        live = ostinato.load(run.path).live()
+
+    riff = plucked(4, seed=1)  # never heard
+    start = perf_counter()
+    heard = np.concatenate([live.block(block) for block in np.array_split(riff, len(riff) // 1024)])
+    seconds = perf_counter() - start
+    error = np.square(heard - amplifier(riff)).sum() / np.square(amplifier(riff)).sum()
+    print(f"a new riff, block by block: error-to-signal ratio {error:.4f}")
+    print(f"{len(riff) / RATE / seconds:.0f} times faster than real time")
+
+
+if __name__ == "__main__":
+    main()
