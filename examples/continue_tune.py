@@ -30,7 +30,7 @@ def main() -> None:
         folder.mkdir()
         for start in range(0, 32, 2):
             canon(start).save(folder / f"{start:02}.mid")
-        recipe = {"model.hidden": 48, "training.epochs": 25, "model.dropout": 0.1}
+        recipe = {"model.hidden": 48, "model.dropout": 0.1, "training.epochs": 40, "training.window": 24}
         run = ostinato.train(folder, recipe, Path(place) / "run")
         print(run.verdict)
 

@@ -59,6 +59,16 @@ def translate_dates(text: str) -> None:
     assert numbers(r"(\d+)%", text)[0] >= 90
 
 
+def continue_tune(text: str) -> None:
+    assert numbers(r"played, (\d+)%", text)[0] >= 80
+
+
+def distort(text: str) -> None:
+    assert numbers(r"ratio (\S+) against", text)[0] < numbers(r"against (\S+) \(", text)[0]
+    assert numbers(r"error-to-signal ratio (\S+)$", text)[0] < 0.03
+    assert numbers(r"^(\d+) times", text)[0] >= 1
+
+
 def write_text(text: str) -> None:
     learned, blind = numbers(r"(\d\.\d\d) (?:nats|for)", text)
     assert learned < 2.2 < blind
@@ -74,6 +84,8 @@ CHECKS = [
     sunspots,
     look_inside,
     translate_dates,
+    continue_tune,
+    distort,
     write_text,
 ]
 

@@ -20,7 +20,7 @@ FEW_NUMBERS = 20
 _MEANT = {
     Kind.TAGS: ("tag", "has a label a step"),
     Kind.SERIES: ("forecast", "is a series"),
-    Kind.AUDIO: ("signal", "is sound, to be made of sound"),
+    Kind.AUDIO: ("signal", "is sound to be made of sound"),
     Kind.MIDI: ("music", "holds files of notes"),
 }
 """The task that a target's kind alone decides, and why."""

@@ -30,7 +30,7 @@ from ostinato.tasks.signal_loss import Loss, signal_loss
 
 FEW = 10
 """Fewer signals than this are cut in time, if nothing else is asked for; more are divided as rows."""
-BLOCK = 4096
+BLOCK = 1024
 """Steps of a signal that make one score."""
 LANE = 4096
 """A lane begins without memory of what came before, so a long signal is cut into no shorter ones."""

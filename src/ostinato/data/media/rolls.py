@@ -47,6 +47,10 @@ class Rolls:
         values = np.concatenate([np.zeros((0, KEYS), dtype=bool), *keys]).astype(np.float32)
         return Ragged(torch.from_numpy(values), lengths)
 
+    def describe(self) -> str:
+        """What a row is and a step."""
+        return f"tunes, {self.steps_per_beat} steps a beat"
+
     def notes(self, column: Column) -> tuple[str, ...]:
         """How many notes were left out, and why."""
         counts = Counter[str]()
