@@ -44,7 +44,7 @@ def read_sound(path: str | Path, rate: int = 0) -> Sound:
         UsageError: the extra ``audio`` is not installed, or the rate is out of its range.
     """
     if rate and not LEAST_RATE <= rate <= MOST_RATE:
-        raise UsageError(f"data.audio.rate={rate}: sound has {LEAST_RATE:,} to {MOST_RATE:,} samples a second")
+        raise UsageError(f"audio.rate={rate}: sound has {LEAST_RATE:,} to {MOST_RATE:,} samples a second")
     path = Path(path)
     if not path.is_file():
         raise DataError("does not exist: check the name and the folder", path=path)
