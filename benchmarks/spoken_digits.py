@@ -57,7 +57,7 @@ def digits(data: Path, work: Path) -> Path:
 
 
 def numbers(data: Path, work: Path) -> Path:
-    """A table for each part: digits of one speaker, joined with short pauses, and their words; no part shares a clip."""
+    """A table for each part: digits of one speaker, joined with short pauses, as words; parts share no recording."""
     folder = work / "fsdd_joined"
     folder.mkdir(exist_ok=True)
     random, found = np.random.default_rng(0), clips(data)

@@ -35,7 +35,7 @@ class Heard(NamedTuple):
 class PrefixBeam:
     """Keeps the ``width`` best beginnings of a text at each step (Graves 2012; Hannun et al. 2014, arXiv 1408.2873).
 
-    A beginning's probability is the sum over its paths, of those that end in blank and those that do not. Compared are::
+    A beginning's probability is the sum over its paths, those that end in blank apart from the others. Compared are::
 
         score = ln p(text | sound) + language_weight * ln p(text) + word_bonus * words
 
@@ -68,7 +68,7 @@ class PrefixBeam:
     def search(self, chances: np.ndarray) -> list[Heard]:
         """The best texts, best first, of ``ln p(label)`` at every step ``(T, V)``, label 0 being blank."""
         beam: dict[Text, tuple[float, float]] = {(): (0.0, NEVER)}
-        told = {(): 0.0}
+        told: dict[Text, float] = {(): 0.0}
         if self.language is not None:
             self.language.begin()
         low = math.log(self.least) if self.least else NEVER
@@ -115,6 +115,8 @@ def _extend(
 
 
 def _add(grown: dict[Text, tuple[float, float]], text: Text, blank: float, symbol: float) -> None:
+    if blank == symbol == NEVER:
+        return
     known = grown.get(text)
     grown[text] = (blank, symbol) if known is None else (_sum(known[0], blank), _sum(known[1], symbol))
 
@@ -182,7 +184,7 @@ def decoder(task: Task, greedy: bool) -> Callable[[nn.Module, Batch, Tensor | No
 
     def decode(model: nn.Module, batch: Batch, output: Tensor | None) -> Tensor:
         if hasattr(model, "paths"):
-            told: Tensor = model.paths(batch)
+            told: Tensor = model.paths(batch)  # type: ignore[operator]
             return told
         logits = model(batch)[0] if output is None else output
         if beam is None:

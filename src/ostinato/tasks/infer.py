@@ -91,12 +91,9 @@ def _by_target(table: Table, target: Column, data: DataSettings) -> Choice:
     if target.kind == Kind.NUMBER:
         return _of_numbers(target)
     if target.kind in {Kind.TEXT, Kind.TOKENS, Kind.DNA} or (data.inputs and not sequences):
-        if sequences and sequences[0].kind == Kind.AUDIO:
-            return Choice("transcribe", f"'{name}' is text that is heard in '{sequences[0].name}'", name)
         if sequences:
-            return Choice(
-                "translate", f"'{name}' is {target.kind.value} to be written from '{sequences[0].name}'", name
-            )
+            task = "transcribe" if sequences[0].kind == Kind.AUDIO else "translate"
+            return Choice(task, f"'{name}' is {target.kind.value} to be written from '{sequences[0].name}'", name)
         given = ", ".join(f"'{one}'" for one in data.inputs)
         return Choice("language", f"'{name}' is text{f' to be written from {given}' if given else ''}", name)
     if target.kind == Kind.TAGS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -113,7 +114,8 @@ class Transcribe(Task):
         del settings
         target = with_target(table, data, SPOKEN).target
         inputs = data.inputs or tuple(c.name for c in table if c.kind is Kind.AUDIO)
-        return divide(table, replace(data, target="", inputs=tuple(n for n in inputs if n != target)), seed, valid=valid, test=test)
+        data = replace(data, target="", inputs=tuple(name for name in inputs if name != target))
+        return divide(table, data, seed, valid=valid, test=test)
 
     @classmethod
     def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:
@@ -141,7 +143,8 @@ class Transcribe(Task):
                 path=table.path,
                 column=features.column,
             )
-        return cls(data.target, features, vocabulary, replace(settings, features=()))
+        language = str(Path(settings.language).absolute()) if settings.language else ""
+        return cls(data.target, features, vocabulary, replace(settings, features=(), language=language))
 
     def equipped(self, load: Load) -> Self:
         """With the language model of the run folder ``settings.language``, if one is named.
@@ -234,12 +237,11 @@ class Transcribe(Task):
         """
         media = self.features.media
         seconds = media.spectrum.seconds if isinstance(media, Sounds) else 1.0
-        parted = self.vocabulary.unit in {"word", "token"}
         words: list[Word] = []
         begun = False
         for label, start, stop in runs(path):
-            symbol = self.vocabulary.symbol(label).replace(WORD_BLANK, " ")
-            begun = begun and not (parted or symbol[:1].isspace())
+            symbol = self.symbol(label)
+            begun = begun and not (self.parted or symbol[:1].isspace())
             text = symbol.strip()
             if text and begun:
                 words[-1] = Word(words[-1].text + text, words[-1].start, stop * seconds)
@@ -247,6 +249,15 @@ class Transcribe(Task):
                 words.append(Word(text, start * seconds, stop * seconds))
             begun = (begun or bool(text)) and not (len(symbol) > 0 and symbol[-1].isspace())
         return words
+
+    @property
+    def parted(self) -> bool:
+        """Whether every symbol is a word."""
+        return self.vocabulary.unit == "word"
+
+    def symbol(self, label: int) -> str:
+        """A label as it is written, with the blank before a word where it has one."""
+        return self.vocabulary.symbol(label).replace(WORD_BLANK, " ")
 
     def metrics(self, outputs: Outputs, examples: Examples) -> dict[str, float]:
         """``wer``, ``cer``, and ``accuracy``, the share of exact texts."""
@@ -293,7 +304,10 @@ class Transcribe(Task):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
         try:
-            features, vocabulary = Features.from_config(config["features"]), Vocabulary.from_config(config["vocabulary"])
+            features, vocabulary = (
+                Features.from_config(config["features"]),
+                Vocabulary.from_config(config["vocabulary"]),
+            )
             settings = replace(TaskSettings(**config["settings"]), features=())
             return cls(config["target"], features, vocabulary, settings)
         except (KeyError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Sounds: the sound files of a column as steps, scaled as the training part asks for; changed at random for training."""
+"""Sounds: the sound files of a column as steps, scaled by the training part, and changed at random for training."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class Sounds(Media):
         """As JSON."""
         changes = {name: getattr(self.changes, name) for name in CHANGES}
         return {
-            "spectrum": {name: value for name, value in asdict(self.spectrum).items()},
+            "spectrum": asdict(self.spectrum),
             "mean": list(self.mean),
             "scale": list(self.scale),
             "changes": changes,
@@ -206,6 +206,8 @@ def _read(column: Column, table: Table, row: int, rate: int) -> Sound:
         samples = np.asarray(value, dtype=np.float32)
         if samples.ndim != 1 or not len(samples) or not np.isfinite(samples).all():
             raise DataError("samples are finite numbers (T,), one at least", row=table.row(row), column=column.name)
+        if not rate:
+            raise UsageError("samples in place of files need their rate: set audio.rate")
         return Sound(samples, rate)
     try:
         return read_sound(value, rate)
