@@ -43,8 +43,7 @@ def read_sound(path: str | Path, rate: int = 0) -> Sound:
         DataError: it is no sound, is damaged or ends too early, holds no samples or too many.
         UsageError: the extra ``audio`` is not installed, or the rate is out of its range.
     """
-    if rate and not LEAST_RATE <= rate <= MOST_RATE:
-        raise UsageError(f"audio.rate={rate}: sound has {LEAST_RATE:,} to {MOST_RATE:,} samples a second")
+    check_rate(rate)
     path = Path(path)
     if not path.is_file():
         raise DataError("does not exist: check the name and the folder", path=path)
@@ -59,6 +58,12 @@ def read_sound(path: str | Path, rate: int = 0) -> Sound:
         told = str(error.error_string).rstrip(". ")
         raise DataError(f"cannot be read as sound ({told}): is it damaged, or no sound at all?", path=path) from None
     return Sound(resample(samples, found, rate), rate) if rate and rate != found else Sound(samples, found)
+
+
+def check_rate(rate: int) -> None:
+    """Raises ``UsageError`` for a rate that no sound has; 0 stands for any."""
+    if rate and not LEAST_RATE <= rate <= MOST_RATE:
+        raise UsageError(f"audio.rate={rate}: sound has {LEAST_RATE:,} to {MOST_RATE:,} samples a second")
 
 
 def resample(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:

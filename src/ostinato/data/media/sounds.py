@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ostinato.data.media.base import Media
-from ostinato.data.media.sound import Sound, read_sound, resample
+from ostinato.data.media.sound import Sound, check_rate, read_sound, resample
 from ostinato.data.media.spectrum import Spectrum
 from ostinato.data.settings import AudioSettings, DataSettings
 from ostinato.data.table import Column, Table
@@ -68,9 +68,7 @@ class Sounds(Media):
         audio = data.audio
         check(audio)
         rate = audio.rate or _read(column, table, 0, 0).rate
-        spectrum = Spectrum(
-            rate, audio.features, audio.frame, audio.hop, audio.bands, min(audio.coefficients, audio.bands), audio.stack
-        )
+        spectrum = Spectrum(rate, audio.features, audio.frame, audio.hop, audio.bands, audio.coefficients, audio.stack)
         width = spectrum.size // spectrum.stack
         count, total, squares = 0, torch.zeros(width, dtype=torch.float64), torch.zeros(width, dtype=torch.float64)
         for row in range(len(column)):
@@ -179,6 +177,7 @@ CHANGES = ("speed", "noise", "mask_time", "mask_bands")
 
 def check(audio: AudioSettings) -> None:
     """Raises ``UsageError`` for the first change that cannot be."""
+    check_rate(audio.rate)
     for name, most in (("speed", 0.5), ("noise", 10.0), ("mask_time", 1.0), ("mask_bands", 1.0)):
         value = getattr(audio, name)
         if not 0.0 <= value <= most:

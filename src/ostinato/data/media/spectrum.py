@@ -56,7 +56,7 @@ class Spectrum:
             ("frame", 1.0, 1000.0),
             ("hop", 1.0, self.frame),
             ("bands", 2, 256),
-            ("coefficients", 1, self.bands),
+            ("coefficients", 1, self.bands if self.kind == "mfcc" else 256),
             ("stack", 1, 100),
         ):
             value = getattr(self, name)
