@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ostinato.data.cells import shown
 from ostinato.data.examples import Batch, Examples
 from ostinato.data.features import Features
 from ostinato.data.media.sounds import Sounds
@@ -182,7 +183,7 @@ class Transcribe(Task):
             needed = least_steps(ids.tolist())
             if needed > steps:
                 raise DataError(
-                    f"'{texts[row]}' needs {needed} steps, and what is heard has {steps}: is it the right text? "
+                    f"{shown(texts[row])} needs {needed} steps, and what is heard has {steps}: is it the right text? "
                     "Else set audio.stack or audio.hop lower",
                     path=table.path,
                     row=table.row(row),

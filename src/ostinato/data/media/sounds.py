@@ -76,7 +76,8 @@ class Sounds(Media):
             count, total, squares = count + len(frames), total + frames.sum(0), squares + frames.square().sum(0)
         mean = total / max(count, 1)
         scale = (squares / max(count, 1) - mean.square()).clamp(min=LEAST_SCALE**2).sqrt()
-        return cls(spectrum, tuple(mean.tolist()), tuple(scale.tolist()), audio)
+        changes = AudioSettings(**{name: getattr(audio, name) for name in CHANGES})
+        return cls(spectrum, tuple(mean.tolist()), tuple(scale.tolist()), changes)
 
     def encode(self, column: Column, table: Table) -> Ragged:
         """Every sound as steps ``(N, size)`` float32, with its samples where training changes them.
