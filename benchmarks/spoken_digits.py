@@ -46,13 +46,14 @@ def write_table(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def digits(data: Path, work: Path) -> Path:
-    """``all.csv`` and a table for each part: a recording, its digit and its speaker a row."""
+    """A table for each part, for all, and for what does not test: a recording, its digit and its speaker a row."""
     folder = work / "fsdd"
     folder.mkdir(exist_ok=True)
     found, head = clips(data), ("audio", "digit", "speaker")
-    for part in ("all", "train", "valid", "test"):
-        rows = [(one.path.absolute(), one.digit, one.speaker) for one in found if part in {one.part, "all"}]
-        write_table(folder / f"{part}.csv", head, rows)
+    parts = {"all": SIZES, "rest": ("train", "valid"), **{part: (part,) for part in SIZES}}
+    for name, held in parts.items():
+        rows = [(one.path.absolute(), one.digit, one.speaker) for one in found if one.part in held]
+        write_table(folder / f"{name}.csv", head, rows)
     return folder
 
 

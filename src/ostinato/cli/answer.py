@@ -43,6 +43,8 @@ def predict_command(
 
         model = load(run, device=device)
         if source == "-":
+            if out is not None or best:
+                raise UsageError("live text is written as it comes: leave --out and --best out")
             from ostinato.cli.ear import hear
 
             hear(model.listen())

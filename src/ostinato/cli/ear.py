@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 import typer
@@ -29,15 +30,16 @@ def hear(listener: Listener) -> None:
     typer.echo(f"listening: 16-bit samples, one channel, {listener.rate:,} a second", err=True)
     size, source = 2 * max(1, round(SECONDS * listener.rate)), cast("BufferedReader", sys.stdin.buffer)
     rest, begun = b"", False
-    while block := source.read1(size):
-        rest += block
-        if not begun and len(rest) < 4:
-            continue
-        if not begun and rest[:4] in {b"RIFF", b"fLaC", b"OggS"}:
-            raise DataError("this is a file with a header, not raw samples: name the file instead of -")
-        begun, whole = True, len(rest) // 2 * 2
-        _write(listener.hear(np.frombuffer(rest[:whole], dtype="<i2").astype(np.int16)))
-        rest = rest[whole:]
+    with suppress(KeyboardInterrupt):  # as a microphone is stopped
+        while block := source.read1(size):
+            rest += block
+            if not begun and len(rest) < 4:
+                continue
+            if not begun and rest[:4] in {b"RIFF", b"fLaC", b"OggS"}:
+                raise DataError("this is a file with a header, not raw samples: name the file instead of -")
+            begun, whole = True, len(rest) // 2 * 2
+            _write(listener.hear(np.frombuffer(rest[:whole], dtype="<i2").astype(np.int16)))
+            rest = rest[whole:]
     _write(listener.end() + "\n")
     if rest:
         raise DataError("the samples end within one: they must be of 16 bits and one channel")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -46,9 +48,9 @@ class Listener:
         if task.features.static.size:
             raise UsageError("this model needs other columns beside the sound: name a file that holds them")
         self.task, self.sounds = task, task.features.media
-        self.model = model.to("cpu").eval()
+        self.model = copy.deepcopy(model).to("cpu").eval()
         self.spectrum = SpectrumStream(self.sounds.spectrum)
-        self.layers = [layer.stream() for layer in model.stack.layers if isinstance(layer, Layer)]
+        self.layers = [layer.stream() for layer in self.model.stack.layers if isinstance(layer, Layer)]
         self.path: list[int] = []
         self._written = self._blank = False
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ostinato.data.cells import shown
 from ostinato.data.examples import Batch, Examples
-from ostinato.data.features import Features
+from ostinato.data.features import Features, input_columns
 from ostinato.data.media.sounds import Sounds
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
@@ -113,9 +113,9 @@ class Transcribe(Task):
     ) -> Division:
         """As rows, without regard to the texts."""
         del settings
-        target = with_target(table, data, SPOKEN).target
-        inputs = data.inputs or tuple(c.name for c in table if c.kind is Kind.AUDIO)
-        data = replace(data, target="", inputs=tuple(name for name in inputs if name != target))
+        data = with_target(table, data, SPOKEN)
+        chosen = input_columns(table, data, data.target)
+        data = replace(data, target="", inputs=(*chosen.sequence, *chosen.static))
         return divide(table, data, seed, valid=valid, test=test)
 
     @classmethod
