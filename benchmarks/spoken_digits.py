@@ -47,7 +47,7 @@ def write_table(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]
 
 def digits(data: Path, work: Path) -> Path:
     """A table for each part, for all, and for what does not test: a recording, its digit and its speaker a row."""
-    folder = work / "fsdd"
+    folder = work / "fsdd_tables"
     folder.mkdir(exist_ok=True)
     found, head = clips(data), ("audio", "digit", "speaker")
     parts = {"all": SIZES, "rest": ("train", "valid"), **{part: (part,) for part in SIZES}}

@@ -51,7 +51,7 @@ def voice() -> Callable[[str, str, int, int], np.ndarray]:
 
 def sentences(_data: Path, work: Path) -> Path:
     """A table for each part; no sentence of the test or validation part is learned from."""
-    folder, say, random = work / "espeak", voice(), np.random.default_rng(0)
+    folder, say, random = work / "espeak_spoken", voice(), np.random.default_rng(0)
     folder.mkdir(exist_ok=True)
     every = [f"{who} {does} {what} {where}" for who in WHO for does in DOES for what in WHAT for where in WHERE]
     order = random.permutation(len(every)).tolist()
