@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ostinato.data import Column, Kind, Table
 from ostinato.data.examples import Batch
 from ostinato.data.settings import DataSettings
-from ostinato.decoding.ctc import PrefixBeam, align, beam_of, decoder
+from ostinato.decoding.ctc import PrefixBeam, align, beam_of, decoder, pieces
 from ostinato.decoding.language_score import LanguageScore
 from ostinato.errors import UsageError
 from ostinato.models import ModelSettings, build
@@ -162,6 +162,23 @@ def test_too_few_steps() -> None:
 def test_runs() -> None:
     assert runs(np.array([0, 1, 1, 0, 1, 2, 2, 0])) == [(1, 1, 3), (1, 4, 5), (2, 5, 7)]
     assert runs(np.array([], dtype=np.int64)) == []
+
+
+def test_a_long_sound_is_cut_in_its_pauses() -> None:
+    """Words parted by sure blanks: the pieces say what the whole says."""
+    random, parts = np.random.default_rng(0), []
+    for _ in range(6):
+        parts += [random.normal(0, 2, (7, 3)), np.tile([9.0, -9.0, -9.0], (13, 1))]
+    chances = torch.from_numpy(np.concatenate(parts)).log_softmax(-1).numpy()
+    found = pieces(chances, most=50)
+    assert [len(piece) <= 50 for piece in found] == [True] * len(found)
+    assert len(found) > 2
+    np.testing.assert_array_equal(np.concatenate(found), chances)
+    beam = PrefixBeam(width=100)
+    whole = beam.search(chances)[0].ids
+    assert tuple(label for piece in found for label in beam.search(piece)[0].ids) == whole
+    assert len(pieces(chances)) == 1
+    assert pieces(chances[:0]) == []
 
 
 # --- batches --------------------------------------------------------------------------------------------------------

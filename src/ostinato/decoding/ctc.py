@@ -20,6 +20,10 @@ from ostinato.tasks.transcribe import BLANK, Transcribe
 NEVER = -math.inf
 LEAST = 1e-5
 """A symbol less likely than this at a step begins no new text there."""
+MOST_STEPS = 1500
+"""Steps that are searched at once: half a minute of steps of 20 ms."""
+PAUSE = 11
+"""Steps around a cut that should be blank."""
 Text = tuple[int, ...]
 
 
@@ -139,7 +143,7 @@ def align(chances: np.ndarray, ids: Text) -> np.ndarray:
     skips[3::2] = labels[3::2] != labels[1:-2:2]
     best = np.full(len(labels), NEVER)
     best[:2] = chances[0, labels[:2]]
-    came = np.zeros((len(chances), len(labels)), dtype=np.int64)
+    came = np.zeros((len(chances), len(labels)), dtype=np.uint8)
     for step in range(1, len(chances)):
         one, two = np.append(NEVER, best[:-1]), np.append([NEVER, NEVER], best[:-2])[: len(best)]
         ways = np.stack([best, one, np.where(skips, two, NEVER)])
@@ -198,4 +202,19 @@ def decoder(task: Task, greedy: bool) -> Callable[[nn.Module, Batch, Tensor | No
 
 
 def _path(beam: PrefixBeam, chances: np.ndarray) -> np.ndarray:
-    return align(chances, beam.search(chances)[0].ids) if len(chances) else np.empty(0, np.int64)
+    parts = [align(part, beam.search(part)[0].ids) for part in pieces(chances)]
+    return np.concatenate([np.empty(0, np.int64), *parts])
+
+
+def pieces(chances: np.ndarray, most: int = MOST_STEPS) -> list[np.ndarray]:
+    """``(T, V)`` in pieces of at most so many steps, each searched by itself, so that memory grows with ``T`` alone.
+
+    A cut lies in the second half of what is allowed, where blank is surest, as in a pause.
+    """
+    found = []
+    while len(chances) > most:
+        sure = np.convolve(chances[most // 2 : most, BLANK], np.ones(PAUSE), "same")
+        cut = most // 2 + int(sure.argmax())
+        found.append(chances[:cut])
+        chances = chances[cut:]
+    return [*found, chances] if len(chances) else found
