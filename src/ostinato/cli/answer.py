@@ -23,6 +23,7 @@ commands = typer.Typer()
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or of a model.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Text = Annotated[list[str] | None, typer.Option("--text", help="A text instead of INPUT; may be repeated.")]
+READ = "Rows to predict: a file or a folder; - to transcribe live sound, raw 16-bit samples on standard input."
 Out = Annotated[
     str | None, typer.Option(help="A .csv, .parquet or .jsonl file instead of standard output; of sound, a .wav.")
 ]
@@ -31,21 +32,31 @@ Out = Annotated[
 @commands.command("predict")
 def predict_command(
     run: RunArgument,
-    source: Annotated[str | None, typer.Argument(metavar="INPUT", help="Rows to predict.")] = None,
+    source: Annotated[str | None, typer.Argument(metavar="INPUT", help=READ)] = None,
     text: Text = None,
     best: Annotated[int, typer.Option(help="So many of the best translations of each row, with their scores.")] = 0,
     out: Out = None,
     device: Device = "auto",
 ) -> None:
-    """Answer every row of a file; the target may be absent. Prints CSV; --out new.wav renders sound from sound."""
+    """Answer every row; the target may be absent. Prints CSV; of one sound to transcribe its text; .wav: renders it."""
     with ending():
         rows = _source(source, text)
         from ostinato.data.media import kind_of
         from ostinato.runs.loaded import load
 
         model = load(run, device=device)
-        if out and source and kind_of(out) == "audio":
+        if out and source and source != "-" and kind_of(out) == "audio":
             _render(model, source, out)
+            return
+        if source == "-":
+            if out is not None or best:
+                raise UsageError("live text is written as it comes: leave --out and --best out")
+            from ostinato.cli.ear import hear
+
+            hear(model.listen())
+            return
+        if out is None and not best and _is_sound(rows) and model.task.name == "transcribe":
+            typer.echo(model.predict(rows)["prediction"].item())
             return
         emit(model.best(rows, best) if best else model.predict(rows), out)
         for note in model.notes(rows):
@@ -149,6 +160,12 @@ def _describe(seen: Inspected) -> None:
 
 def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _is_sound(rows: Any) -> bool:
+    from ostinato.data.media import kind_of
+
+    return isinstance(rows, str) and kind_of(rows) == "audio"
 
 
 def _source(source: str | None, text: list[str] | None) -> Any:

@@ -10,6 +10,7 @@ from ostinato.tasks.regress import Regress
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.signal import Signal
 from ostinato.tasks.tag import Tag
+from ostinato.tasks.transcribe import Transcribe
 from ostinato.tasks.translate import Translate
 
 TASKS: dict[str, type[Task]] = {
@@ -19,6 +20,7 @@ TASKS: dict[str, type[Task]] = {
     "language": Language,
     "forecast": Forecast,
     "translate": Translate,
+    "transcribe": Transcribe,
     "music": Music,
     "signal": Signal,
 }
@@ -37,6 +39,7 @@ __all__ = [
     "Tag",
     "Task",
     "TaskSettings",
+    "Transcribe",
     "Translate",
     "infer",
 ]

@@ -98,12 +98,12 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         read_sound(tmp_path / "a.wav")
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -1e30])
 def test_samples_that_are_no_numbers(tmp_path: Path, bad: float) -> None:
     samples = TONE.copy()
     samples[7] = bad
     soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
-    with pytest.raises(DataError, match=r"a\.wav: sample 8 is no number"):
+    with pytest.raises(DataError, match=r"a\.wav: sample 8 is (nan|inf|-1e\+30), where full scale is 1"):
         read_sound(tmp_path / "a.wav")
 
 
@@ -121,11 +121,15 @@ def test_a_file_that_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     write_sound(tmp_path / "a.wav", TONE, RATE)
     with pytest.raises(DataError, match=r"is too long: 8,000 samples.*7,999 at most; cut it into pieces"):
         read_sound(tmp_path / "a.wav")
+    monkeypatch.setattr("ostinato.data.media.sound.MOST_SAMPLES", 8001)
+    assert len(read_sound(tmp_path / "a.wav").samples) == 8000
+    with pytest.raises(DataError, match=r"would have more than 8,001 samples of 16,000 a second"):
+        read_sound(tmp_path / "a.wav", 16_000)
 
 
 def test_a_rate_out_of_range_and_a_suffix_of_nothing(tmp_path: Path) -> None:
     write_sound(tmp_path / "a.wav", TONE, RATE)
-    with pytest.raises(UsageError, match=r"data\.audio\.rate=8"):
+    with pytest.raises(UsageError, match=r"audio\.rate=8"):
         read_sound(tmp_path / "a.wav", 8)
     with pytest.raises(DataError, match=r"not written as '\.docx'"):
         write_sound(tmp_path / "a.docx", TONE, RATE)

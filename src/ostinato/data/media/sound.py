@@ -14,6 +14,8 @@ MOST_SAMPLES: Final = 200_000_000
 """Of one file: 69 minutes at 48 kHz. A longer file is refused before it is decoded."""
 MOST_CHANNELS: Final = 64
 LEAST_RATE, MOST_RATE = 1_000, 768_000
+LOUDEST: Final = 1e6
+"""Samples of floats may exceed full scale, but not by so much that their power is infinite."""
 BLOCK: Final = 1 << 16
 """Samples decoded at once, so that many channels never lie in memory together."""
 _PROMISED = re.compile(r"data\s*:\s*(\d+) \(should be (\d+)\)")
@@ -43,8 +45,7 @@ def read_sound(path: str | Path, rate: int = 0) -> Sound:
         DataError: it is no sound, is damaged or ends too early, holds no samples or too many.
         UsageError: the extra ``audio`` is not installed, or the rate is out of its range.
     """
-    if rate and not LEAST_RATE <= rate <= MOST_RATE:
-        raise UsageError(f"data.audio.rate={rate}: sound has {LEAST_RATE:,} to {MOST_RATE:,} samples a second")
+    check_rate(rate)
     path = Path(path)
     if not path.is_file():
         raise DataError("does not exist: check the name and the folder", path=path)
@@ -58,7 +59,17 @@ def read_sound(path: str | Path, rate: int = 0) -> Sound:
     except soundfile.LibsndfileError as error:
         told = str(error.error_string).rstrip(". ")
         raise DataError(f"cannot be read as sound ({told}): is it damaged, or no sound at all?", path=path) from None
-    return Sound(resample(samples, found, rate), rate) if rate and rate != found else Sound(samples, found)
+    if not rate or rate == found:
+        return Sound(samples, found)
+    if len(samples) / found * rate > MOST_SAMPLES:
+        raise DataError(f"would have more than {MOST_SAMPLES:,} samples of {rate:,} a second: cut it up", path=path)
+    return Sound(resample(samples, found, rate), rate)
+
+
+def check_rate(rate: int) -> None:
+    """Raises ``UsageError`` for a rate that no sound has; 0 stands for any."""
+    if rate and not LEAST_RATE <= rate <= MOST_RATE:
+        raise UsageError(f"audio.rate={rate}: sound has {LEAST_RATE:,} to {MOST_RATE:,} samples a second")
 
 
 def resample(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
@@ -114,9 +125,10 @@ def _decoded(file: Any, path: Path) -> np.ndarray:
         told = f"its header promises {file.frames:,} samples and {count:,} could be read"
         raise DataError(f"is cut off or damaged: {told}; copy or record it again", path=path)
     samples = np.concatenate(blocks)
-    if not np.isfinite(samples).all():
-        place = int(np.flatnonzero(~np.isfinite(samples))[0])
-        raise DataError(f"sample {place + 1:,} is no number: is it damaged?", path=path)
+    bad = np.flatnonzero(~(np.abs(samples) <= LOUDEST))
+    if len(bad):
+        told = f"sample {int(bad[0]) + 1:,} is {samples[bad[0]]:g}, where full scale is 1: is it damaged?"
+        raise DataError(told, path=path)
     return samples
 
 
