@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from ostinato.data.media.base import Media
 from ostinato.data.media.midi import KEYS, Tune, read_midi
 from ostinato.data.settings import DataSettings
 from ostinato.data.table import Column, Table
@@ -19,7 +20,7 @@ from ostinato.sequences import Ragged
 
 
 @dataclass(frozen=True)
-class Rolls:
+class Rolls(Media):
     """88 numbers a step: 1 where a key sounds, else 0. Nothing is learned from the files.
 
     Args:
