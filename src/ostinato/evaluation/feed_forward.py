@@ -22,6 +22,8 @@ STEPS_BEFORE = 16
 """Steps it sees before it says the next symbol."""
 STEPS_HEARD, UNITS = 64, 32
 """Steps of a signal that it sees, and units of its layers: signals have many steps, and networks for them are small."""
+MOST_STEPS = 20_000_000
+"""Steps of signals that it is trained on, in whole epochs: by then it has long stopped to learn."""
 STEPS_AROUND = 7
 """Steps it sees around the one it tags."""
 
@@ -31,12 +33,16 @@ def feed_forward(ground: Ground) -> nn.Module:
 
     It sees the last steps of a sequence (as many as 95 % of the training sequences have, at most :data:`LAST_STEPS`),
     the :data:`STEPS_BEFORE` steps before the next symbol, the last :data:`STEPS_HEARD` of a signal,
-    :data:`STEPS_AROUND` steps around the one to tag, or the same look-back as a forecaster.
+    :data:`STEPS_AROUND` steps around the one to tag, or the same look-back as a forecaster. Of long signals it is shown
+    :data:`MOST_STEPS` at most.
     """
     task, training = ground.task, replace(ground.training, seed=ground.seed, seeds=1)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(ground.seed)
         model = build(ground)
+    if isinstance(task, Signal):
+        most = MOST_STEPS // max(1, int(ground.train.lengths.sum()))
+        training = replace(training, epochs=max(1, min(training.epochs, most)))
     if why_not_carried(model, task):
         training = replace(training, window=0, burn_in=0)
     train, valid = (task.lay_out(part, training.batch_size) for part in (ground.train, ground.valid))
