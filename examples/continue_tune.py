@@ -32,6 +32,7 @@ def main() -> None:
         for start in range(0, 32, 2):
             canon(start).save(folder / f"{start:02}.mid")
         recipe = {
+            "model.cell": "gru",
             "model.hidden": 64,
             "model.dropout": 0.0,
             "training.epochs": 40,
