@@ -10,6 +10,8 @@ from torch import Tensor
 from ostinato.data.channels import Channels
 from ostinato.data.examples import SequenceExamples
 from ostinato.data.media.base import Media
+from ostinato.data.media.film import Films
+from ostinato.data.media.image import Images
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.static import STATIC_KINDS, Static
@@ -19,7 +21,10 @@ from ostinato.errors import DataError, ModelFolderError, nearest
 from ostinato.sequences import Ragged
 
 _PARTS = ("kind", "vocabulary", "characters", "channels")
-ENCODERS: Final[dict[Kind, type[Media]]] = {}
+ENCODERS: Final[dict[Kind, type[Media]]] = {
+    Kind.VIDEO: Films,
+    Kind.IMAGE: Images,
+}
 """What reads the files of a column."""
 
 
@@ -115,6 +120,11 @@ class Features:
             characters = Vocabulary.fit([token for row in column.values for token in row], "char")
         return cls(column.name, column.kind, vocabulary, characters, static=static)
 
+    @property
+    def symbolic(self) -> bool:
+        """Whether a step is a symbol: of a vocabulary, or a base."""
+        return self.vocabulary is not None or self.kind == Kind.DNA
+
     def examples(self, table: Table, targets: Ragged | Tensor | None = None) -> SequenceExamples:
         """The rows as tensors, with ``targets`` put beside them.
 
@@ -164,7 +174,9 @@ class Features:
         sized = self.channels or self.media
         size = sized.size if sized else 4 if self.vocabulary is None else len(self.vocabulary)
         parts_size = len(self.characters) if self.characters else 0
-        return Spec(kind, size, outputs, output_size, static_size=self.static.size, parts_size=parts_size)
+        frame = self.media.frame if self.media else ()
+        static = self.static.size
+        return Spec(kind, size, outputs, output_size, static_size=static, parts_size=parts_size, frame=frame)
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""

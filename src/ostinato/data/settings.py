@@ -23,11 +23,17 @@ class VisionSettings:
 
     Args:
         rate: frames a second that are looked at; 0: those the film has.
-        size: pixels of each side that a frame or an image is scaled to; 0: as it is.
+        size: pixels of each side that a frame or an image is scaled to; 0: as it is, a frame of film up to 64.
+        colour: whether colours are seen; else brightness alone.
+        steps: what a step of an image is: a ``row`` or a ``pixel`` (row after row).
+        shift: in training, pixels by which films and images are moved at random, up, down and to each side.
     """
 
     rate: float = 0.0
     size: int = 0
+    colour: bool = False
+    steps: Literal["row", "pixel"] = "row"
+    shift: int = 0
 
 
 @dataclass(frozen=True)

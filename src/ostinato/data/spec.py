@@ -26,6 +26,7 @@ class Spec:
         begin: of a text, the id that is fed before its first symbol.
         shared: of a text, whether its symbols are those of the inputs, by the same ids.
         causal: True where a step may not see the steps after it (language, forecast): not bidirectional.
+        frame: ``(C, height, width)`` where a step is a picture of bytes; else empty.
     """
 
     inputs: Literal["ids", "values"]
@@ -42,6 +43,10 @@ class Spec:
     begin: int = 0
     shared: bool = False
     causal: bool = False
+    frame: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frame", tuple(self.frame))  # JSON knows no tuples
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""

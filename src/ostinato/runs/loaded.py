@@ -10,7 +10,7 @@ import polars as pl
 import torch
 
 from ostinato.data.examples import Batch, Examples
-from ostinato.data.table import Kind, Table
+from ostinato.data.table import MEDIA_KINDS, Kind, Table
 from ostinato.decoding import Sampling, samples
 from ostinato.decoding.written import best
 from ostinato.errors import DataError, UsageError, nearest
@@ -284,6 +284,8 @@ def _step_names(task: Task, table: Table, row: int, count: int) -> tuple[str, ..
     if column in table.columns:
         value = table[column].values[row]
         vocabulary = getattr(features, "vocabulary", None) or getattr(task, "vocabulary", None)
+        if table[column].kind in MEDIA_KINDS:
+            value, vocabulary = range(1, count + 1), None
         pieces = list(vocabulary.pieces(value)) if vocabulary is not None else list(value)
         if all(isinstance(piece, str) for piece in pieces):
             names = [*[""] * (count - len(pieces)), *pieces][:count]

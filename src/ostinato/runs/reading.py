@@ -13,7 +13,7 @@ from ostinato.data import from_rows, read
 from ostinato.data.frames import SEQUENCE
 from ostinato.data.layouts import Layout
 from ostinato.data.settings import DataSettings
-from ostinato.data.table import SEQUENCE_KINDS, Column, Kind, Table
+from ostinato.data.table import MEDIA_KINDS, SEQUENCE_KINDS, Column, Kind, Table
 
 Source = Any
 """A path, or what :func:`ostinato.data.from_rows` takes: a list of sequences, an array, a data frame."""
@@ -38,6 +38,8 @@ def read_like(source: Source, data: DataSettings, kinds: Mapping[str, str], layo
         DataError: the file is wrong, or a cell cannot be read as its column's kind.
     """
     said = {name: kind for name, kind in data.kinds.items() if name == data.target}
+    if isinstance(source, str | Path) and Path(source).is_dir():  # are folders of images films, or classes?
+        said |= {name: kind for name, kind in kinds.items() if kind in MEDIA_KINDS}
     data = replace(data, kinds=said, rows=0)
     wanted: Layout = layout if layout in get_args(Layout) else "auto"  # type: ignore[assignment]
     table = _read(source, data, wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -105,7 +106,9 @@ class Task(ABC):
 
         A change draws from PyTorch's own random numbers alone, which a checkpoint holds.
         """
-        return examples.take(index)
+        batch = examples.take(index)
+        media = getattr(getattr(self, "features", None), "media", None)
+        return batch if media is None else replace(batch, inputs=media.vary(batch.inputs))
 
     def size(self, table: Table, examples: Examples) -> str:
         """What a part holds: rows, and where these are cut up, what they are cut into: ``8 series (120 windows)``."""

@@ -12,6 +12,7 @@ from ostinato.data.readers.conll import read_conll, read_conllu
 from ostinato.data.readers.delimited import read_delimited
 from ostinato.data.readers.fasta import read_fasta, read_fastq
 from ostinato.data.readers.folder import read_files, read_folder
+from ostinato.data.readers.idx import BYTES, read_idx
 from ostinato.data.readers.parallel import apart, read_lines, read_parallel
 from ostinato.data.readers.parquet import read_parquet
 from ostinato.data.readers.records import read_records
@@ -65,7 +66,7 @@ def read(path: str | Path | Sequence[str | Path], settings: DataSettings, layout
     Args:
         path: a file; a folder of ``.txt`` or FASTA files, each a class; a folder of sounds, films or images, or one
             such folder for each class; several files of text or DNA; or two parallel files by
-            one name, ``train.{de,en}``.
+            one name, ``train.{de,en}``. A folder of frames is a film, in the folder of its class.
         settings: which columns are what; see :class:`DataSettings`.
         layout: what a row of a table is: ``rows`` an example, ``long`` a step of a series, ``wide`` a series,
             ``pairs`` an example whose target is to be written, or ``auto`` (see :func:`ostinato.data.layouts.lay_out`).
@@ -86,6 +87,8 @@ def read(path: str | Path | Sequence[str | Path], settings: DataSettings, layout
     if suffix in _BINARY:
         raise DataError(f"{suffix} files are not read: {_known()}", path=path)
     known = suffix in TABLES or suffix in READERS
+    if not known and source.data.startswith(BYTES):
+        return read_idx(source)
     if layout == "pairs" and (not known or suffix == ".txt"):
         return read_lines(path, settings)
     if not known or (suffix == ".txt" and settings.unit != "byte"):

@@ -26,8 +26,9 @@ def read_folder(folder: Path, settings: DataSettings) -> Table:
     Raises:
         DataError: there are no such files in it.
     """
-    if kind_of(folder) or media_files(folder):
-        return read_media(folder)
+    films = Kind.VIDEO in settings.kinds.values()
+    if kind_of(folder) or media_files(folder, films=films):
+        return read_media(folder, films=films)
     suffixes = {".txt", *DNA_SUFFIXES}
     paths = [p for p in sorted(folder.iterdir()) if p.is_file() and Source(p).suffix in suffixes]
     if not paths:
