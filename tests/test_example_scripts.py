@@ -59,6 +59,12 @@ def translate_dates(text: str) -> None:
     assert numbers(r"(\d+)%", text)[0] >= 90
 
 
+def next_frame(text: str) -> None:
+    model, copy = (numbers(rf"{name} (\d\.\d+)", text)[0] for name in ("the model", "the last frame"))
+    assert model < copy / 2
+    assert "it beats the copy" in text
+
+
 def write_text(text: str) -> None:
     learned, blind = numbers(r"(\d\.\d\d) (?:nats|for)", text)
     assert learned < 2.2 < blind
@@ -74,6 +80,7 @@ CHECKS = [
     sunspots,
     look_inside,
     translate_dates,
+    next_frame,
     write_text,
 ]
 

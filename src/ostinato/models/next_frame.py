@@ -10,6 +10,10 @@ from ostinato.nn import ConvLSTM
 from ostinato.sequences import Ragged
 
 
+DARK = -2.0
+"""The logit of a pixel to begin with: most pixels of a film with a black ground are dark."""
+
+
 class NextFrame(nn.Module):
     """``p[t+1] = σ(W * h[t] + b)``, ``h = ConvLSTM(x)``: brightness from 0 to 1 of every pixel of the next frame.
 
@@ -26,6 +30,7 @@ class NextFrame(nn.Module):
         super().__init__()
         self.recurrent = ConvLSTM(channels, hidden, kernel, layers)
         self.head = nn.Conv2d(hidden, channels, 1)
+        nn.init.constant_(self.head.bias, DARK)
 
     def forward(
         self, films: Ragged, state: tuple[Tensor, Tensor] | None = None
