@@ -13,7 +13,6 @@ from ostinato.errors import DataError
 IMAGE, LABEL = "image", "label"
 BYTES = b"\0\0\x08"
 """How a file of unsigned bytes begins; the number of dimensions follows."""
-MOST_BYTES = 1 << 32
 
 
 def read_idx(source: Source) -> Table:
