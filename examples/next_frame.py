@@ -56,7 +56,9 @@ def main() -> None:
     ahead, truth = model.go_on(film, 3)[0, :, 0], test[0][8:11, 0]
     print("\nthree frames ahead, each fed back (the truth on the right):")
     for said, true in zip(ahead, truth, strict=True):
-        print("\n".join(f"|{left}|  |{right}|" for left, right in zip(drawn(said), drawn(true), strict=True)), end="\n\n")
+        print(
+            "\n".join(f"|{left}|  |{right}|" for left, right in zip(drawn(said), drawn(true), strict=True)), end="\n\n"
+        )
 
 
 if __name__ == "__main__":

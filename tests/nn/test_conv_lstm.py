@@ -29,9 +29,7 @@ def loop(layer: ConvLSTM, film: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         h = c = film.new_zeros(1, size, *film.shape[2:])
         told = []
         for x in steps:
-            a = [
-                F.conv2d(x[None], to_x[k], padding=pad) + F.conv2d(h, to_h[k], bias[k], padding=pad) for k in range(4)
-            ]
+            a = [F.conv2d(x[None], to_x[k], padding=pad) + F.conv2d(h, to_h[k], bias[k], padding=pad) for k in range(4)]
             i, f = torch.sigmoid(a[0] + peep[0] * c), torch.sigmoid(a[1] + peep[1] * c)
             c = f * c + i * torch.tanh(a[2])
             h = torch.sigmoid(a[3] + peep[2] * c) * torch.tanh(c)

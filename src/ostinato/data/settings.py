@@ -55,8 +55,9 @@ class DataSettings:
         min_count: symbols seen less often in the training part are unknown.
         missing: missing values of a series: ``mask`` (fill forward, and a channel that says which were there),
             ``fill`` (fill forward only) or ``error``.
-        split: ``random`` (stratified; equal inputs stay together), ``group`` (by ``id``), ``time`` (the last rows test)
-            or ``auto``.
+        split: ``random`` (stratified; equal inputs stay together), ``group`` (by ``id``), ``time`` (the last rows
+            test), ``blocks`` (the last rows of each label test: for rows that overlap with their neighbours) or
+            ``auto``.
         valid: share of rows for validation; of a series, of its steps, and a whole number above 1 counts the steps.
         test: share of rows for the test; a series as with ``valid``.
         rows: use only the first so many rows (steps of each series, where rows are steps); 0: all.
@@ -76,7 +77,7 @@ class DataSettings:
     subwords: int = 8000
     min_count: int = 1
     missing: Literal["mask", "fill", "error"] = "mask"
-    split: Literal["auto", "random", "group", "time"] = "auto"
+    split: Literal["auto", "random", "group", "time", "blocks"] = "auto"
     valid: float = 0.1
     test: float = 0.1
     rows: int = 0

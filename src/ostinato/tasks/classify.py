@@ -59,9 +59,10 @@ class Classify(Labelled):
 
     @property
     def baselines(self) -> tuple[str, ...]:
-        """Majority and the network without memory; for symbols also n-grams."""
+        """Majority and the network without memory; for symbols also n-grams, for images all pixels at once."""
         symbols = ("ngram_logistic",) if self.features.symbolic else ()
-        return ("majority", "feed_forward", *symbols)
+        pixels = ("logistic",) if self.features.kind == Kind.IMAGE else ()
+        return ("majority", "feed_forward", *symbols, *pixels)
 
     @classmethod
     def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:

@@ -94,7 +94,9 @@ def _checked(frame: VideoFrame, clock: _Clock) -> VideoFrame:
         told = f"has {frame.width:,} x {frame.height:,} pixels, more than {MOST_PIXELS:,}"
         raise DataError(f"{clock.place} {told}: scale the film", path=clock.path)
     if frame.pts is None:
-        raise DataError(f"{clock.place} has no time: write the film anew with a tool that gives it one", path=clock.path)
+        raise DataError(
+            f"{clock.place} has no time: write the film anew with a tool that gives it one", path=clock.path
+        )
     clock.times.append(float(frame.time))
     if perf_counter() - clock.begun > MOST_SECONDS:
         told = f"takes more than {MOST_SECONDS:,.0f} s to read ({len(clock.times):,} frames so far)"

@@ -59,7 +59,9 @@ def _opened(path: Path) -> Image:
             if width * height > MOST_PIXELS:
                 raise DataError(f"has {width:,} x {height:,} pixels, more than {MOST_PIXELS:,}: scale it", path=path)
             if getattr(image, "n_frames", 1) > 1:
-                raise DataError(f"holds {image.n_frames} images: read it as a film (kind video), or keep one", path=path)
+                raise DataError(
+                    f"holds {image.n_frames} images: read it as a film (kind video), or keep one", path=path
+                )
             image.load()
             return _plain(ImageOps.exif_transpose(image))
     except DataError:

@@ -49,7 +49,9 @@ def _array(source: Source) -> np.ndarray:
     dimensions = data[3] if data.startswith(BYTES) and len(data) > 3 else 0
     head = 4 + 4 * dimensions
     if not dimensions or len(data) < head:
-        raise DataError("is no idx file of bytes: it begins with 0, 0, 8 and the number of dimensions", path=source.path)
+        raise DataError(
+            "is no idx file of bytes: it begins with 0, 0, 8 and the number of dimensions", path=source.path
+        )
     shape = tuple(int(size) for size in np.frombuffer(data[4:head], ">u4"))
     wanted = int(np.prod(shape, dtype=object))
     if len(data) - head != wanted:
