@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import math
 import random
 import sys
@@ -10,6 +11,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
+from films import square, write_film
 from ostinato.runs.demo_data import write_prose, write_sunspots
 
 ROOT = Path(__file__).parent.parent
@@ -26,6 +31,7 @@ def make(folder: Path) -> None:
     _sentences(folder, generator)
     _series(folder, generator)
     _pairs(folder, generator)
+    _sight(folder, generator)
 
 
 def _table(path: Path, rows: Iterable[Iterable[object]]) -> None:
@@ -105,6 +111,28 @@ def _pairs(folder: Path, generator: random.Random) -> None:
         for suffix, lines in (("de", said), ("en", [[words[word] for word in row] for row in said])):
             text = "\n".join(" ".join(row) for row in lines) + "\n"
             (folder / f"{part}.{suffix}").write_text(text, encoding="utf-8")
+
+
+def _sight(folder: Path, generator: random.Random) -> None:
+    """Films of squares that move to one side; images of bars, in folders, as an idx file, and with words for them."""
+    for number in range(24):
+        way, top = ("left", "right")[number % 2], generator.randrange(40)
+        shown = [square(top, 20 + (2 if way == "right" else -2) * step, 48, 8) for step in range(8)]
+        write_film(folder / "clips" / way / f"{number}.mp4", shown, 10)
+    captions, pixels, labels = [("picture", "said")], [], []
+    for number in range(60):
+        label = number % 2
+        image = np.array([[generator.randrange(60) for _ in range(8)] for _ in range(8)], np.uint8)
+        image[(slice(2, 5), slice(None)) if label else (slice(None), slice(2, 5))] = 220
+        (folder / "digits" / str(label)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / "digits" / str(label) / f"{number}.png")
+        captions.append((f"digits/{label}/{number}.png", ("a pole", "a beam")[label]))
+        pixels.append(image)
+        labels.append(label)
+    _table(folder / "captions.csv", captions)
+    for name, values in (("images-idx3", np.stack(pixels)), ("labels-idx1", np.array(labels, np.uint8))):
+        head = bytes([0, 0, 8, values.ndim]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
+        (folder / f"digits-{name}-ubyte.gz").write_bytes(gzip.compress(head + values.tobytes()))
 
 
 if __name__ == "__main__":

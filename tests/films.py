@@ -19,7 +19,7 @@ def write_film(
     form: str = "yuv420p",
     times: Sequence[int] | None = None,
 ) -> Path:
-    """Frames ``(height, width)`` or ``(height, width, 3)`` as a film; ``times``: when each is shown, in milliseconds."""
+    """Frames ``(height, width)`` or ``(height, width, 3)`` as a film; ``times``: of each, in milliseconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate)
@@ -68,7 +68,7 @@ def damage(path: Path, number: int, out: Path) -> Path:
                 broken = av.Packet(b"\xff" * packet.size)
                 broken.pts, broken.dts, broken.time_base = packet.pts, packet.dts, packet.time_base
                 broken.duration = packet.duration
-                packet = broken  # noqa: PLW2901
+                packet = broken
             packet.stream = stream
             target.mux(packet)
     return out

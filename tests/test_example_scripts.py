@@ -59,6 +59,11 @@ def translate_dates(text: str) -> None:
     assert numbers(r"(\d+)%", text)[0] >= 90
 
 
+def films(text: str) -> None:
+    assert numbers(r"new films: (\d+)%", text)[0] >= 90
+    assert "without memory" in text
+
+
 def next_frame(text: str) -> None:
     model, copy = (numbers(rf"{name} (\d\.\d+)", text)[0] for name in ("the model", "the last frame"))
     assert model < copy / 2
@@ -80,6 +85,7 @@ CHECKS = [
     sunspots,
     look_inside,
     translate_dates,
+    films,
     next_frame,
     write_text,
 ]

@@ -14,6 +14,8 @@ from ostinato.models.picture import Pictures
 from ostinato.models.settings import ModelSettings
 from ostinato.sequences import Ragged
 
+SCALE = (20.0, 50.0)
+
 
 def frames(count: int, *shape: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(count)
@@ -23,7 +25,7 @@ def frames(count: int, *shape: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("frame", [(1, 1, 1), (3, 5, 2), (1, 8, 8), (1, 17, 31), (3, 64, 9), (1, 64, 64)])
 def test_any_size_becomes_a_vector(frame: tuple[int, int, int]) -> None:
-    network = Pictures(frame, 6)
+    network = Pictures(frame, SCALE, 6)
     assert network(frames(4, *frame)).shape == (4, 6)
     assert network(frames(0, *frame)).shape == (0, 6)
     halvings = len(network.convolutions) // 3
@@ -32,9 +34,9 @@ def test_any_size_becomes_a_vector(frame: tuple[int, int, int]) -> None:
 
 
 def test_against_its_equation() -> None:
-    network = Pictures((2, 17, 7), 5)
+    network = Pictures((2, 17, 7), SCALE, 5)
     steps = frames(3, 2, 17, 7)
-    hidden = steps.float().div(255).reshape(3, 2, 17, 7)
+    hidden = steps.double().sub(20).div(50).float().reshape(3, 2, 17, 7)
     for place, shape in ((0, (3, 16, 9, 4)), (3, (3, 32, 5, 2))):
         layer = network.convolutions[place]
         hidden = F.max_pool2d(F.conv2d(hidden, layer.weight, layer.bias, padding=1).relu(), 2, ceil_mode=True)
@@ -47,7 +49,7 @@ def test_part_by_part_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Values and gradients of many frames, which are held a few at a time."""
     monkeypatch.setattr(picture, "MOST_NUMBERS", 16 * 12 * 12 * 3)
     torch.manual_seed(0)
-    network = Pictures((1, 12, 12), 4)
+    network = Pictures((1, 12, 12), SCALE, 4)
     assert network.most == 3
     steps = frames(8, 1, 12, 12)
     whole = network._read(steps)
@@ -67,7 +69,7 @@ def film_batch(*lengths: int) -> Batch:
 
 def test_no_film_depends_on_another() -> None:
     torch.manual_seed(0)
-    spec = Spec("values", 80, "sequence", 3, frame=(1, 10, 8))
+    spec = Spec("values", 80, "sequence", 3, frame=(1, 10, 8), scale=SCALE)
     model = SequenceModel(spec, ModelSettings(hidden=6, bidirectional=True, pool="concat")).eval()
     together, _ = model(film_batch(5, 2, 7))
     for row, length in enumerate((5, 2, 7)):
@@ -77,16 +79,16 @@ def test_no_film_depends_on_another() -> None:
     assert rival(film_batch(5, 2, 7))[0].shape == (3, 3)
 
 
-def test_bytes_of_images_are_shares() -> None:
-    spec = Spec("values", 8, "sequence", 2)
+def test_bytes_of_images_are_scaled() -> None:
+    spec = Spec("values", 8, "sequence", 2, scale=SCALE)
     model = SequenceModel(spec, ModelSettings(hidden=3))
     steps = frames(6, 8)
     batch = Batch(Ragged(steps, torch.tensor([6])), torch.tensor([0]))
-    assert torch.equal(model.embed(batch).values, steps / 255.0)
+    assert torch.allclose(model.embed(batch).values, (steps.float() - 20) / 50, atol=1e-6)
 
 
 def test_a_spec_survives_json() -> None:
     import json
 
-    spec = Spec("values", 80, "sequence", 3, frame=(1, 10, 8))
+    spec = Spec("values", 80, "sequence", 3, frame=(1, 10, 8), scale=SCALE)
     assert Spec(**json.loads(json.dumps(spec.to_config()))) == spec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self
 
 from torch import Tensor
@@ -174,9 +174,8 @@ class Features:
         sized = self.channels or self.media
         size = sized.size if sized else 4 if self.vocabulary is None else len(self.vocabulary)
         parts_size = len(self.characters) if self.characters else 0
-        frame = self.media.frame if self.media else ()
-        static = self.static.size
-        return Spec(kind, size, outputs, output_size, static_size=static, parts_size=parts_size, frame=frame)
+        spec = Spec(kind, size, outputs, output_size, static_size=self.static.size, parts_size=parts_size)
+        return spec if self.media is None else replace(spec, frame=self.media.frame, scale=self.media.scale)
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""

@@ -27,6 +27,7 @@ class Spec:
         shared: of a text, whether its symbols are those of the inputs, by the same ids.
         causal: True where a step may not see the steps after it (language, forecast): not bidirectional.
         frame: ``(C, height, width)`` where a step is a picture of bytes; else empty.
+        scale: mean and standard deviation of bytes, by which a model scales them; empty where values are no bytes.
     """
 
     inputs: Literal["ids", "values"]
@@ -44,9 +45,11 @@ class Spec:
     shared: bool = False
     causal: bool = False
     frame: tuple[int, ...] = ()
+    scale: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "frame", tuple(self.frame))  # JSON knows no tuples
+        for name in ("frame", "scale"):  # JSON knows no tuples
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""

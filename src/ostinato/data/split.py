@@ -69,10 +69,10 @@ def split(table: Table, settings: DataSettings, seed: int) -> Parts:
 
     ``random`` keeps rows with equal inputs together, ``group`` also those of one group of the id column. Both keep the
     shares of the labels where the target is a category; a label that only one group of rows has stays in train.
-    ``time`` takes the last rows for the test and those before them for validation; ``blocks`` does so within every label
-    by the order of the file, for rows that share steps with their neighbours (windows of one recording): no test row is
-    a neighbour of a training row, for the validation part lies between them. With ``fold="k/n"`` the test part is
-    the k-th of n folds and the validation part is taken from the others.
+    ``time`` takes the last rows for the test and those before them for validation; ``blocks`` does so within each label
+    by the order of the file, for rows that share steps with their neighbours (windows of one recording): the validation
+    part then lies between those to learn from and those of the test. With ``fold="k/n"`` the test part is the k-th of n
+    folds and the validation part is taken from the others.
 
     Raises:
         DataError: too few rows for the parts asked for.
@@ -165,7 +165,7 @@ def _by_blocks(table: Table, settings: DataSettings) -> Parts:
                 told = f"{len(rows):,} rows {of}are too few to cut into blocks"
                 raise DataError(f"{told}; give more, or set data.valid, data.test", path=table.path)
         for part, cut in zip(parts, cuts, strict=True):
-            part += cut.tolist()
+            part.extend(cut.tolist())
     train, valid_rows, test_rows = (np.sort(np.array(part, dtype=np.int64)) for part in parts)
     return Parts(train, valid_rows, test_rows)
 

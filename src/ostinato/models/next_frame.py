@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from ostinato.nn import ConvLSTM
 from ostinato.sequences import Ragged
 
-
 DARK = -2.0
 """The logit of a pixel to begin with: most pixels of a film with a black ground are dark."""
 
@@ -30,6 +29,7 @@ class NextFrame(nn.Module):
         super().__init__()
         self.recurrent = ConvLSTM(channels, hidden, kernel, layers)
         self.head = nn.Conv2d(hidden, channels, 1)
+        assert self.head.bias is not None
         nn.init.constant_(self.head.bias, DARK)
 
     def forward(

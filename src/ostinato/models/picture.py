@@ -29,13 +29,14 @@ class Pictures(nn.Module):
 
     Args:
         frame: ``(C, height, width)`` of a picture.
+        scale: mean and standard deviation of its bytes.
         width: size of a vector.
     """
 
-    def __init__(self, frame: tuple[int, ...], width: int) -> None:
+    def __init__(self, frame: tuple[int, ...], scale: tuple[float, ...], width: int) -> None:
         super().__init__()
         channels, height, sideways = frame
-        self.frame, self.size = tuple(frame), width
+        self.frame, self.scale, self.size = frame, scale, width
         layers: list[nn.Module] = []
         largest = 0
         while not layers or max(height, sideways) > SMALLEST:
@@ -49,7 +50,7 @@ class Pictures(nn.Module):
 
     def forward(self, steps: Tensor) -> Tensor:
         """``(N, C * height * width)`` bytes in, ``(N, width)`` out."""
-        parts = steps.split(self.most) if len(steps) else (steps,)
+        parts = torch.split(steps, self.most) if len(steps) else (steps,)
         if len(parts) == 1:
             return self._read(steps)
         again = torch.is_grad_enabled()
@@ -61,10 +62,16 @@ class Pictures(nn.Module):
         )
 
     def _read(self, steps: Tensor) -> Tensor:
-        pictures = (steps / 255.0).view(-1, *self.frame)
+        pictures = scaled(steps, self.scale).view(-1, *self.frame)
         found: Tensor = self.linear(self.convolutions(pictures).flatten(1))
         return found
 
     def extra_repr(self) -> str:
         """For ``print(model)``."""
         return f"frame={self.frame}, width={self.size}"
+
+
+def scaled(steps: Tensor, scale: tuple[float, ...]) -> Tensor:
+    """Bytes as numbers of mean 0 and standard deviation 1: ``(x - mean) / std``."""
+    mean, std = scale
+    return (steps - mean) / std

@@ -141,7 +141,7 @@ class ConvLSTM(torch.nn.Module):
         return to_padded(output, batch_first=self.batch_first, total_length=steps), (h_n, c_n)
 
     def _layer(self, layer: int, packed: Packed, state: State) -> tuple[Tensor, State]:
-        """Outputs ``(N, H, height, width)`` in packed order, and the state ``(B, …)`` of each slot after its last step."""
+        """Outputs ``(N, H, height, width)`` in packed order, and the state of each slot after its last step."""
         weights = {name: getattr(self, f"{name}_l{layer}", None) for name in ("weight_ih", "weight_hh", "weight_ch")}
         biases = (getattr(self, f"{name}_l{layer}", None) for name in ("bias_ih", "bias_hh"))
         data, pad = packed.data, self.kernel_size // 2
@@ -149,7 +149,7 @@ class ConvLSTM(torch.nn.Module):
         inputs = F.conv2d(data, cast(Tensor, weights["weight_ih"]), bias_ih, padding=pad) if len(data) else data
         h, c = state
         outputs = []
-        for rows in inputs.split(packed.batch_sizes.tolist()):
+        for rows in torch.split(inputs, packed.batch_sizes.tolist()):
             alive = len(rows)
             gates = rows + F.conv2d(h[:alive], cast(Tensor, weights["weight_hh"]), bias_hh, padding=pad)
             new = _step(gates, c[:alive], weights["weight_ch"])

@@ -39,16 +39,11 @@ def decoded(path: Path, vision: VisionSettings) -> Iterator[np.ndarray]:
     clock = _Clock(path)
     try:
         with path.open("rb") as file, _opened(library, file) as container:
-            if not container.streams.video:
-                raise DataError("holds no frames: there is no film in this file", path=path)
-            stream = container.streams.video[0]
-            stream.thread_type, stream.thread_count = "NONE", 1  # so that an error belongs to its own frame
+            stream = _stream(container, path)
             shown = (_checked(frame, clock) for frame in container.decode(stream))
             yield from _sampled(shown, vision, clock) if vision.rate else (_pixels(frame, vision) for frame in shown)
             clock.end(_duration(stream, container), equal=not vision.rate)
-    except DataError:
-        raise
-    except UsageError:
+    except (DataError, UsageError):
         raise
     except OSError as error:
         if not isinstance(error, library.FFmpegError):
@@ -56,6 +51,14 @@ def decoded(path: Path, vision: VisionSettings) -> Iterator[np.ndarray]:
         raise _broken(clock, error) from error
     except Exception as error:  # whatever a decoder says of bytes it cannot read
         raise _broken(clock, error) from error
+
+
+def _stream(container: Any, path: Path) -> Any:
+    if not container.streams.video:
+        raise DataError("holds no frames: there is no film in this file", path=path)
+    stream = container.streams.video[0]
+    stream.thread_type, stream.thread_count = "NONE", 1  # so that an error belongs to its own frame
+    return stream
 
 
 @dataclass
@@ -73,7 +76,7 @@ class _Clock:
         return f"frame {len(self.times) + 1:,} (at {self.times[-1] + step if self.times else 0.0:.2f} s)"
 
     def end(self, duration: float, *, equal: bool) -> None:
-        """Raises ``DataError`` where the film ended too soon, was empty, or its frames are not at ``equal`` intervals."""
+        """Raises ``DataError`` where the film is empty, ended too soon, or has no ``equal`` intervals."""
         if not self.times:
             raise DataError("holds no frames: take it out", path=self.path)
         gaps = [after - before for before, after in pairwise(self.times)]

@@ -29,7 +29,7 @@ MOST_BYTES = 1 << 31
 class Films(Sight):
     """Every film as ``T`` frames of ``C * height * width`` bytes, which a model's front end sees as pictures.
 
-    Steps are uint8; a model reads them as shares of 255. Of a film one decoded frame is in memory at a time, beside the
+    Steps are uint8, which a model scales. Of a film one decoded frame is in memory at a time, beside the
     scaled ones.
     """
 
@@ -56,7 +56,7 @@ class Films(Sight):
         vision = data.vision
         if not vision.size and max(height, width) > LARGEST:
             vision, height, width = replace(vision, size=LARGEST), LARGEST, LARGEST
-        return cls(vision, (colours, height, width))
+        return cls(vision, (colours, height, width)).scaled_by(column, table)
 
     def encode(self, column: Column, table: Table) -> Ragged:
         """``(N, size)`` uint8, every frame colour by colour, row after row."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from ostinato.sequences import Ragged
 class Images(Sight):
     """Every image as ``T = height`` rows of ``width * C`` bytes, or as ``T = height * width`` pixels of ``C`` bytes.
 
-    Steps are uint8; a model reads them as shares of 255. All images have one size, by themselves or by ``vision.size``.
+    Steps are uint8, which a model scales. All images have one size, by themselves or by ``vision.size``.
     """
 
     @property
@@ -36,7 +37,7 @@ class Images(Sight):
             raise DataError("there are no images to learn from", path=table.path, column=column.name)
         first = each(column.take(np.array([0])), table.take(np.array([0])), lambda value: picture(value, vision))
         colours, height, width = first.values.shape
-        return cls(vision, (colours, height, width))
+        return cls(vision, (colours, height, width)).scaled_by(column, table)
 
     def encode(self, column: Column, table: Table) -> Ragged:
         """``(N, size)`` uint8, row after row, from the left to the right."""
@@ -79,14 +80,16 @@ def check(vision: VisionSettings) -> None:
         raise UsageError(f"vision.steps cannot be '{vision.steps}'. Known: 'row', 'pixel'.")
 
 
-def stored(config: dict[str, Any]) -> tuple[VisionSettings, tuple[int, int, int]]:
+def stored(config: dict[str, Any]) -> tuple[VisionSettings, tuple[int, int, int], tuple[float, float]]:
     """What :meth:`Sight.to_config` stored."""
     try:
         colours, height, width = (int(size) for size in config["shape"])
+        mean, std = (float(number) for number in config["scale"])
         vision = VisionSettings(**config["vision"])
         check(vision)
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise ModelFolderError(f"what reads the pictures is damaged: {error}") from error
-    if min(colours, height, width) < 1:
-        raise ModelFolderError(f"what reads the pictures is damaged: pictures of {config['shape']}")
-    return vision, (colours, height, width)
+    if min(colours, height, width) < 1 or not 0 < std < math.inf or not math.isfinite(mean):
+        found = f"pictures of {config['shape']}, scaled by {config['scale']}"
+        raise ModelFolderError(f"what reads the pictures is damaged: {found}")
+    return vision, (colours, height, width), (mean, std)

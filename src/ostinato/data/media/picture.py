@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -17,11 +17,10 @@ from ostinato.data.table import Column, Table
 from ostinato.errors import DataError, UsageError
 from ostinato.sequences import Ragged
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 MOST_PIXELS = 1 << 25
 """Pixels a picture may have, before it is scaled: 33 million, a frame of 8K."""
+SAMPLE = 64
+"""Files of the training part from which the scale is taken: films are slow to decode."""
 FORMATS = ("PNG", "JPEG", "BMP", "PPM", "GIF", "TIFF")
 """Which of Pillow's readers may see a file."""
 
@@ -47,7 +46,7 @@ def picture(source: Path | np.ndarray, vision: VisionSettings) -> np.ndarray:
     return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
-def _opened(path: Path) -> Image:
+def _opened(path: Path) -> Any:
     """A file as an image of mode L or RGB."""
     library = _library()
     from PIL import ImageOps
@@ -55,13 +54,7 @@ def _opened(path: Path) -> Image:
     try:
         with warnings.catch_warnings(), path.open("rb") as file, library.open(file, formats=FORMATS) as image:
             warnings.simplefilter("ignore")  # of what Pillow says of large or odd files the limits below are the judge
-            width, height = image.size
-            if width * height > MOST_PIXELS:
-                raise DataError(f"has {width:,} x {height:,} pixels, more than {MOST_PIXELS:,}: scale it", path=path)
-            if getattr(image, "n_frames", 1) > 1:
-                raise DataError(
-                    f"holds {image.n_frames} images: read it as a film (kind video), or keep one", path=path
-                )
+            _check(image, path)
             image.load()
             return _plain(ImageOps.exif_transpose(image))
     except DataError:
@@ -73,7 +66,17 @@ def _opened(path: Path) -> Image:
         raise DataError(f"is damaged ({error}): mend it or take it out", path=path) from error
 
 
-def _plain(image: Image) -> Image:
+def _check(image: Any, path: Path) -> None:
+    """By the head of the file, before it is unpacked."""
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise DataError(f"has {width:,} x {height:,} pixels, more than {MOST_PIXELS:,}: scale it", path=path)
+    count = getattr(image, "n_frames", 1)
+    if count > 1:
+        raise DataError(f"holds {count} images: read it as a film (kind video), or keep one", path=path)
+
+
+def _plain(image: Any) -> Any:
     if image.mode.startswith("I"):  # 16 bits, which a plain conversion would cut off at 255
         return _library().fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
     if image.has_transparency_data:
@@ -96,10 +99,25 @@ class Sight(Media):
     Args:
         vision: how they are read; its size is that of every picture, if not 0.
         shape: ``(C, height, width)`` of every picture.
+        scale: mean and standard deviation of the bytes of the training part.
     """
 
-    def __init__(self, vision: VisionSettings, shape: tuple[int, int, int]) -> None:
-        self.vision, self.shape = vision, shape
+    def __init__(
+        self, vision: VisionSettings, shape: tuple[int, int, int], scale: tuple[float, float] = (0.0, 255.0)
+    ) -> None:
+        self.vision, self.shape, self.bytes = vision, shape, scale
+
+    @property
+    def scale(self) -> tuple[float, ...]:
+        """Mean and standard deviation of the bytes."""
+        return self.bytes
+
+    def scaled_by(self, column: Column, table: Table) -> Self:
+        """The same, with the scale of some files of the training part, evenly spread over it."""
+        rows = np.unique(np.linspace(0, len(column) - 1, SAMPLE).round().astype(np.int64))
+        values = self.encode(column.take(rows), table.take(rows)).values.numpy()
+        spread = float(values.std(dtype=np.float64))
+        return type(self)(self.vision, self.shape, (float(values.mean(dtype=np.float64)), spread or 1.0))
 
     def fitting(self, pixels: np.ndarray, name: str) -> np.ndarray:
         """Raises ``DataError`` where ``pixels`` ``(C, height, width)`` have another shape than those learned from."""
@@ -110,7 +128,7 @@ class Sight(Media):
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""
-        return {"vision": vars(self.vision), "shape": list(self.shape)}
+        return {"vision": vars(self.vision), "shape": list(self.shape), "scale": list(self.bytes)}
 
 
 def each(column: Column, table: Table, read: Callable[[Any], np.ndarray]) -> Ragged:
@@ -122,9 +140,7 @@ def each(column: Column, table: Table, read: Callable[[Any], np.ndarray]) -> Rag
     found = []
     for row, value in enumerate(column.values):
         try:
-            if row in column.missing:
-                raise DataError("no file is named: fill the cell in, or take the row out")
-            found.append(torch.from_numpy(read(value)))
+            found.append(torch.from_numpy(read(_named(value, absent=row in column.missing))))
         except DataError as error:
             line = table.row(row)
             if line is not None:
@@ -134,6 +150,12 @@ def each(column: Column, table: Table, read: Callable[[Any], np.ndarray]) -> Rag
             where = value if isinstance(value, Path) else table.path
             raise DataError(str(error), path=where, column=None if where else column.name) from error
     return Ragged.from_list(found)
+
+
+def _named(value: Any, *, absent: bool) -> Any:
+    if absent:
+        raise DataError("no file is named: fill the cell in, or take the row out")
+    return value
 
 
 def moved(pixels: Tensor, down: int, right: int) -> Tensor:

@@ -51,6 +51,7 @@ READERS: dict[str, Reader] = {
     ".fq": read_fastq,
     ".fastq": read_fastq,
     ".ts": read_archive,
+    ".idx": read_idx,
 }
 """All other readers by suffix. A new format is one file and one row."""
 
@@ -83,12 +84,10 @@ def read(path: str | Path | Sequence[str | Path], settings: DataSettings, layout
     if path.is_dir() or kind_of(path):
         return read_folder(path, settings)
     source = Source(path, latin=settings.unit == "byte")
-    suffix = source.suffix
+    suffix = ".idx" if source.data.startswith(BYTES) else source.suffix
     if suffix in _BINARY:
         raise DataError(f"{suffix} files are not read: {_known()}", path=path)
     known = suffix in TABLES or suffix in READERS
-    if not known and source.data.startswith(BYTES):
-        return read_idx(source)
     if layout == "pairs" and (not known or suffix == ".txt"):
         return read_lines(path, settings)
     if not known or (suffix == ".txt" and settings.unit != "byte"):
