@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from benchmarks.moving import moving_digits
 from ostinato.runs.demo_data import write_adding
 
 HERE = Path(__file__).parent
@@ -60,6 +61,7 @@ class Result:
 
 
 SEEDS = "--seeds 3"
+DIGITS = "{data}/mnist_10k/train-10k-images-idx3-ubyte.gz --test {data}/mnist_10k/t10k-images-idx3-ubyte.gz"
 RESULTS = (
     Result(
         "names",
@@ -130,6 +132,41 @@ RESULTS = (
         "mase",
         "an honest verdict",
         f"{{data}}/stocks/sp500-2000.csv --task forecast --target close --horizon 5 {SEEDS}",
+    ),
+    Result(
+        "mnist_rows",
+        "mnist_10k, 28 rows of 28 pixels",
+        "accuracy",
+        "≥ 97.5 %",
+        f"{DIGITS} --hidden 128 --epochs 15 --set vision.shift=2 {SEEDS}",
+    ),
+    Result(
+        "mnist_pixels",
+        "mnist_10k, 784 pixels one by one",
+        "accuracy",
+        "≥ 93 %",
+        f"{DIGITS} --set vision.steps=pixel --cell gru --hidden 64 --epochs 12 --set model.dropout=0.2 "
+        f"--set model.init=chrono --set model.max_lag=784 {SEEDS}",
+    ),
+    Result(
+        "gestures",
+        "gesture_point_history, the last blocks of each gesture",
+        "accuracy",
+        "≥ 95 %",
+        "{data}/gesture_point_history/point_history.csv --target column_1 --set data.split=blocks --set data.test=0.2 "
+        f"--set model.segment=2 --hidden 64 --epochs 10 --set task.label_smoothing=0.1 {SEEDS}",
+    ),
+    *(
+        Result(
+            f"moving_{target}s",
+            f"moving digits in MP4 films, {what}",
+            "accuracy",
+            "≥ 95 %",
+            f"{{made}} --test {{made.parent}}/test.csv --input film --target {target} --set vision.size=24 "
+            f"--hidden 64 --epochs {epochs} {SEEDS}",
+            moving_digits,
+        )
+        for target, what, epochs in (("digit", "which digit", 8), ("direction", "which way", 4))
     ),
     Result(
         "adding_lstm",
