@@ -39,6 +39,7 @@ RIVALS: Final = {
     "mean": "always answering the mean",
     "feed_forward": "the feed-forward network",
     "ngram_logistic": "n-gram logistic regression",
+    "logistic": "logistic regression on all pixels",
     "kgram": "the k-gram",
     "nearest": "the answer of the nearest training example",
     "dictionary": "the dictionary, symbol by symbol",
