@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,8 @@ import ostinato
 from films import square, write_film, write_frames
 from ostinato.cli import main
 from ostinato.errors import DataError
-from ostinato.runs import resume
+from ostinato.runs import Reporter, resume
+from ostinato.training import Progress
 
 QUICK = {"training.epochs": 2, "model.hidden": 8, "vision.size": 16}
 
@@ -60,17 +63,25 @@ def test_films_from_files_to_answers(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out.startswith("name,prediction")
 
 
-def test_the_same_run_twice_and_resumed(tmp_path: Path) -> None:
-    """Random moves and all: the same numbers again."""
-    root = clips(tmp_path / "clips", 12, folders=True)
-    runs = [
-        ostinato.train(root, QUICK | {"vision.shift": 2, "data.test": 0.2, "data.valid": 0.2}, tmp_path / f"run{n}")
-        for n in (0, 1)
-    ]
-    assert runs[0].metrics["test"] == runs[1].metrics["test"]
-    weights = [(run.path / "model/model.safetensors").read_bytes() for run in runs]
+class Stop(Reporter):
+    """Ctrl-C in the second epoch."""
+
+    def on_step(self, progress: Progress) -> None:
+        if (progress.epoch, progress.step) == (2, 1):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_stopped_and_resumed_is_the_same(tmp_path: Path) -> None:
+    """Random moves and all: the same weights and numbers."""
+    root = clips(tmp_path / "clips", 24, folders=True)
+    settings = QUICK | {"vision.shift": 2, "data.test": 0.2, "data.valid": 0.2, "training.batch_size": 4}
+    whole = ostinato.train(root, settings, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        ostinato.train(root, settings, tmp_path / "stopped", reporter=Stop())
+    resumed = resume(tmp_path / "stopped")
+    weights = [(run.path / "model/model.safetensors").read_bytes() for run in (whole, resumed)]
     assert weights[0] == weights[1]
-    assert resume(runs[0].path).metrics["test"] == runs[0].metrics["test"]
+    assert resumed.metrics["test"] == whole.metrics["test"]
 
 
 def test_films_of_a_table_with_numbers_beside_them(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ class Task(ABC):
     def draw(self, examples: Examples, index: Tensor) -> Batch:
         """The examples ``index`` ``(B,)`` to learn from, with the changes a task makes to each at random.
 
-        A change draws from PyTorch's own random numbers alone, which a checkpoint holds.
+        A change draws from PyTorch's own random numbers alone, which the trainer seeds for each batch.
         """
         batch = examples.take(index)
         media = getattr(getattr(self, "features", None), "media", None)

@@ -17,7 +17,7 @@ from ostinato.data.settings import VisionSettings
 from ostinato.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from av import VideoFrame
+    from av import Packet, VideoFrame
 
 MOST_FRAMES = 100_000
 """Frames of a film that are looked at."""
@@ -40,7 +40,8 @@ def decoded(path: Path, vision: VisionSettings) -> Iterator[np.ndarray]:
     try:
         with path.open("rb") as file, _opened(library, file) as container:
             stream = _stream(container, path)
-            shown = (_checked(frame, clock) for frame in container.decode(stream))
+            packets = map(clock.coming, container.demux(stream))
+            shown = (_checked(frame, clock) for packet in packets for frame in packet.decode())
             yield from _sampled(shown, vision, clock) if vision.rate else (_pixels(frame, vision) for frame in shown)
             clock.end(_duration(stream, container), equal=not vision.rate)
     except (DataError, UsageError):
@@ -68,12 +69,17 @@ class _Clock:
     path: Path
     times: list[float] = field(default_factory=list)
     begun: float = field(default_factory=perf_counter)
+    next: float | None = None
 
-    @property
-    def place(self) -> str:
-        """Where the next frame would be."""
-        step = (self.times[-1] - self.times[0]) / (len(self.times) - 1) if len(self.times) > 1 else 0.0
-        return f"frame {len(self.times) + 1:,} (at {self.times[-1] + step if self.times else 0.0:.2f} s)"
+    def coming(self, packet: Packet) -> Packet:
+        """What is decoded next: frames come in another order than they are shown in, so only its time is its place."""
+        if packet.pts is not None:
+            self.next = float(packet.pts * packet.time_base)
+        return packet
+
+    def place(self, frame: VideoFrame) -> str:
+        """Which frame."""
+        return f"frame {len(self.times) + 1:,}" + ("" if frame.pts is None else f" (at {frame.time:.2f} s)")
 
     def end(self, duration: float, *, equal: bool) -> None:
         """Raises ``DataError`` where the film is empty, ended too soon, or has no ``equal`` intervals."""
@@ -92,13 +98,13 @@ class _Clock:
 
 def _checked(frame: VideoFrame, clock: _Clock) -> VideoFrame:
     if frame.is_corrupt:
-        raise DataError(f"{clock.place} is broken: mend the film or cut it before", path=clock.path)
+        raise DataError(f"{clock.place(frame)} is broken: mend the film or cut it before", path=clock.path)
     if frame.width * frame.height > MOST_PIXELS:
         told = f"has {frame.width:,} x {frame.height:,} pixels, more than {MOST_PIXELS:,}"
-        raise DataError(f"{clock.place} {told}: scale the film", path=clock.path)
+        raise DataError(f"{clock.place(frame)} {told}: scale the film", path=clock.path)
     if frame.pts is None:
         raise DataError(
-            f"{clock.place} has no time: write the film anew with a tool that gives it one", path=clock.path
+            f"{clock.place(frame)} has no time: write the film anew with a tool that gives it one", path=clock.path
         )
     clock.times.append(float(frame.time))
     if perf_counter() - clock.begun > MOST_SECONDS:
@@ -138,9 +144,10 @@ def _duration(stream: Any, container: Any) -> float:
 
 def _broken(clock: _Clock, error: Exception) -> DataError:
     told = getattr(error, "strerror", None) or str(error)
-    if not clock.times:
+    if clock.next is None:
         return DataError(f"is no film that can be read, or is damaged ({told})", path=clock.path)
-    return DataError(f"{clock.place} cannot be decoded ({told}): mend the film or cut it before", path=clock.path)
+    place = f"the frame at {clock.next:.2f} s"
+    return DataError(f"{place} cannot be decoded ({told}): mend the film or cut it before", path=clock.path)
 
 
 def _opened(library: Any, file: Any) -> Any:
