@@ -23,24 +23,35 @@ commands = typer.Typer()
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or of a model.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Text = Annotated[list[str] | None, typer.Option("--text", help="A text instead of INPUT; may be repeated.")]
+READ = "Rows to predict: a file or a folder; - to transcribe live sound, raw 16-bit samples on standard input."
 Out = Annotated[str | None, typer.Option(help="A .csv, .parquet or .jsonl file instead of standard output.")]
 
 
 @commands.command("predict")
 def predict_command(
     run: RunArgument,
-    source: Annotated[str | None, typer.Argument(metavar="INPUT", help="Rows to predict.")] = None,
+    source: Annotated[str | None, typer.Argument(metavar="INPUT", help=READ)] = None,
     text: Text = None,
     best: Annotated[int, typer.Option(help="So many of the best translations of each row, with their scores.")] = 0,
     out: Out = None,
     device: Device = "auto",
 ) -> None:
-    """Answer every row of a file; the target may be absent. Prints CSV."""
+    """Answer every row of a file; the target may be absent. Prints CSV; of a single sound to transcribe its text."""
     with ending():
         rows = _source(source, text)
         from ostinato.runs.loaded import load
 
         model = load(run, device=device)
+        if source == "-":
+            if out is not None or best:
+                raise UsageError("live text is written as it comes: leave --out and --best out")
+            from ostinato.cli.ear import hear
+
+            hear(model.listen())
+            return
+        if out is None and not best and _is_sound(rows) and model.task.name == "transcribe":
+            typer.echo(model.predict(rows)["prediction"].item())
+            return
         emit(model.best(rows, best) if best else model.predict(rows), out)
         for note in model.notes(rows):
             typer.echo(f"note: {note}", err=True)
@@ -121,6 +132,12 @@ def _describe(seen: Inspected) -> None:
 
 def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _is_sound(rows: Any) -> bool:
+    from ostinato.data.media import kind_of
+
+    return isinstance(rows, str) and kind_of(rows) == "audio"
 
 
 def _source(source: str | None, text: list[str] | None) -> Any:

@@ -12,6 +12,7 @@ from ostinato.data.examples import SequenceExamples
 from ostinato.data.media.base import Media
 from ostinato.data.media.film import Films
 from ostinato.data.media.image import Images
+from ostinato.data.media.sounds import Sounds
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.static import STATIC_KINDS, Static
@@ -22,6 +23,7 @@ from ostinato.sequences import Ragged
 
 _PARTS = ("kind", "vocabulary", "characters", "channels")
 ENCODERS: Final[dict[Kind, type[Media]]] = {
+    Kind.AUDIO: Sounds,
     Kind.VIDEO: Films,
     Kind.IMAGE: Images,
 }

@@ -42,6 +42,7 @@ RIVALS: Final = {
     "logistic": "logistic regression on all pixels",
     "kgram": "the k-gram",
     "nearest": "the answer of the nearest training example",
+    "constant": "always answering the text nearest to all others",
     "dictionary": "the dictionary, symbol by symbol",
     "repeat_last": "repeating the last value",
     "seasonal_naive": "repeating the last season",

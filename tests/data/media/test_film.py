@@ -121,7 +121,9 @@ def test_a_film_cut_off(tmp_path: Path, suffix: str, share: float) -> None:
     shown = [random.integers(0, 256, (48, 64), dtype=np.uint8) for _ in range(40)]
     path = write_film(tmp_path / f"a.{suffix}", shown, 10, *CODECS[suffix])
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(DataError, match=rf"a\.{suffix}: (is no film|ends after|frame \d+|the frame at|holds no frames|cannot be)"):
+    with pytest.raises(
+        DataError, match=rf"a\.{suffix}: (is no film|ends after|frame \d+|the frame at|holds no frames|cannot be)"
+    ):
         levels(path)
 
 
