@@ -26,6 +26,8 @@ class Spec:
         begin: of a text, the id that is fed before its first symbol.
         shared: of a text, whether its symbols are those of the inputs, by the same ids.
         causal: True where a step may not see the steps after it (language, forecast): not bidirectional.
+        chain: True where the answers of a sequence hang together: a step gives the ``(K, K)`` potentials of
+            :mod:`ostinato.nn.chain` in place of ``K`` numbers.
     """
 
     inputs: Literal["ids", "values"]
@@ -42,6 +44,7 @@ class Spec:
     begin: int = 0
     shared: bool = False
     causal: bool = False
+    chain: bool = False
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""

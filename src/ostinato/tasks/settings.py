@@ -29,6 +29,8 @@ class TaskSettings:
         length_weight: how far the length of a translation is weighed out of its probability, 0 to 1.
         coverage: how much it matters that every step of the source was looked at.
         features: feature groups a tagger sees beside the token: ``characters``, ``lower``.
+        crf: whether a tagger weighs the labels of a sequence together (a conditional random field over neighbours)
+            and answers with the likeliest sequence of labels, not with the likeliest label of each step.
     """
 
     name: str = ""
@@ -47,3 +49,4 @@ class TaskSettings:
     length_weight: float = 1.0
     coverage: float = 0.0
     features: tuple[str, ...] = ("characters",)
+    crf: bool = False

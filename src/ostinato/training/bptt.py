@@ -43,6 +43,8 @@ class Bptt:
     def _check(self) -> None:
         if self.burn_in and not self.per_step:
             raise UsageError("training.burn_in needs a task with an answer a step; set it to 0")
+        if self.burn_in and self.task.spec.chain:
+            raise UsageError("a CRF weighs the labels of a whole sequence: set training.burn_in=0 or task.crf=false")
         if self.window and self.burn_in >= self.window:
             raise UsageError(
                 f"training.burn_in ({self.burn_in}) leaves no step of a window of {self.window} to learn from; "
@@ -137,6 +139,8 @@ def why_not_carried(model: nn.Module, task: Task) -> str:
         return "a forecast reads its look-back as a whole"
     if task.spec.outputs == "text":
         return "what is written depends on the whole source"
+    if task.spec.chain:
+        return "a CRF weighs the labels of a whole sequence; set task.crf=false"
     if getattr(settings, "bidirectional", False):
         return "the model also reads backwards, from the end; set model.bidirectional=false"
     if getattr(settings, "segment", 1) > 1:
