@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -60,6 +61,6 @@ def test_a_chain_learns_what_neighbours_have_in_common() -> None:
     model = Tagger(hidden=4, epochs=15, learning_rate=0.05, valid=0.0, settings=chain).fit(words, tags)
     for length in (1, 2, 5):
         found = model.predict([["w"] * length])[0]
-        assert all(one != other for one, other in zip(found, found[1:], strict=False))
+        assert all(one != other for one, other in pairwise(found))
     # One by one every label costs ln 2; as a chain the first does, and the 2.5 after it (in the mean) cost nothing.
     assert float(model.history_.rows[-1]["loss"]) < 0.5 * math.log(2)

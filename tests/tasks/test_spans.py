@@ -56,7 +56,7 @@ def test_training_never_breaks_its_own_scheme(rows):
 
 
 def seqeval(labels):
-    """The definition of seqeval (and of conlleval.pl): where a chunk ends and where one begins, by neighbouring tags."""
+    """The definition of seqeval (and of conlleval.pl): where a chunk ends and where one begins."""
     chunks, begin = [], 0
     before, kind = "O", ""
     for place, label in enumerate([*labels, "O"]):

@@ -231,7 +231,7 @@ def test_labels_that_a_chain_lacks_are_summed_over():
 
 
 def test_a_chain_weighs_no_label_alone():
-    with pytest.raises(UsageError, match="leave task.class_weights out"):
+    with pytest.raises(UsageError, match=r"leave task\.class_weights out"):
         fitted(crf=True, class_weights="balanced")
 
 

@@ -21,8 +21,8 @@ def never(names: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[tuple[in
 
     ``I-PER`` after ``O`` breaks one scheme and begins a span in another, so nothing is taken for granted: what counts is
     whether a step of this kind (the two marks, and whether the types are the same) occurs in training, whatever the
-    types are. Asked is this only where a label goes on with a span (``I-``, ``E-``, ``L-``), and where labels have marks
-    of the end, where a span is left (after ``B-``, ``I-``). All else is free.
+    types are. Asked is this only where a label goes on with a span (``I-``, ``E-``, ``L-``) that is not its own, and,
+    where labels have marks of the end, where a span is left (after ``B-``, ``I-``). All else is free.
 
     Args:
         names: all labels that mark spans, see :func:`ostinato.tasks.metrics.are_spans`.
@@ -36,8 +36,9 @@ def never(names: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[tuple[in
     found = []
     for i, one in enumerate([*names, EDGE]):
         for j, other in enumerate([*names, EDGE]):
+            goes_on = one[:1] in CONTINUED and other[:1] in INSIDE and one[2:] == other[2:]
             asked = other[:1] in INSIDE or (ends and one[:1] in CONTINUED)
-            if asked and _step(one, other) not in seen:
+            if asked and not goes_on and _step(one, other) not in seen:
                 found.append((i, j))
     return tuple(found)
 
