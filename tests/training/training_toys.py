@@ -56,6 +56,9 @@ class ToyTask:
     watch: str = "accuracy"
     higher_is_better: bool = True
 
+    def views(self, batch: Batch) -> tuple[Batch, ...]:
+        return (batch,)
+
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
         targets = batch.targets.values if isinstance(batch.targets, Ragged) else batch.targets
         return nn.functional.cross_entropy(output.float(), targets), len(targets)

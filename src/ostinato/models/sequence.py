@@ -22,7 +22,8 @@ class SequenceModel(nn.Module):
     """``y = head(stack(front(batch)))``.
 
     For an answer a sequence, the steps are pooled (``settings.pool``) and a linear layer answers; for an answer a step,
-    the linear layer answers at every step, or gives potentials where the answers are a chain. No answer depends on the other sequences of the batch or on its order.
+    the linear layer answers at every step, or gives potentials where the answers are a chain. No answer depends on the
+    other sequences of the batch or on its order.
 
     Args:
         spec: sizes of the examples.

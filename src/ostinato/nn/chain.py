@@ -1,8 +1,8 @@
 """A chain of labels (a linear-chain CRF): likelihood, best path and marginals, from potentials.
 
-Potentials are a Ragged ``(N, K, K)``: ``potentials[t, i, j]`` is the score of label ``j`` at step ``t`` after label ``i``
-at the step before. At the first step of a sequence there is no step before, and row ``i = 0`` alone is read. The score
-of labels ``y`` is the sum over a sequence's steps, and ``p(y) = exp(score(y)) / Z``, ``Z`` the sum over all ``K^T`` ``y``.
+Potentials are a Ragged ``(N, K, K)``: ``s[t, i, j]`` is the score of label ``j`` at step ``t`` after label ``i`` at the
+step before. At the first step of a sequence there is no step before, and row ``i = 0`` alone is read. The score of
+labels ``y`` is the sum over a sequence's steps, and ``p(y) = exp(score(y)) / Z``, ``Z`` the sum over all.
 
 Source: Lafferty, McCallum and Pereira 2001; Rabiner 1989 for the recursions.
 """

@@ -107,6 +107,10 @@ class Task(ABC):
         """
         return examples.take(index)
 
+    def views(self, batch: Batch) -> tuple[Batch, ...]:
+        """The ways in which a batch is read to be answered: a model's answer is the mean of its outputs over them."""
+        return (batch,)
+
     def size(self, table: Table, examples: Examples) -> str:
         """What a part holds: rows, and where these are cut up, what they are cut into: ``8 series (120 windows)``."""
         del examples

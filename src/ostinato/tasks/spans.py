@@ -19,8 +19,8 @@ Step = tuple[str, str, bool]
 def never(names: Sequence[str], rows: Iterable[Sequence[str]]) -> tuple[tuple[int, int], ...]:
     """The pairs of neighbours that break the scheme which the labels ``rows`` of the training part keep.
 
-    ``I-PER`` after ``O`` breaks one scheme and begins a span in another, so nothing is taken for granted: what counts is
-    whether a step of this kind (the two marks, and whether the types are the same) occurs in training, whatever the
+    ``I-PER`` after ``O`` breaks one scheme and begins a span in another, so nothing is taken for granted: what counts
+    is whether a step of this kind (the two marks, and whether the types are the same) occurs in training, whatever the
     types are. Asked is this only where a label goes on with a span (``I-``, ``E-``, ``L-``) that is not its own, and,
     where labels have marks of the end, where a span is left (after ``B-``, ``I-``). All else is free.
 

@@ -10,6 +10,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from ostinato.data import dna
 from ostinato.data.examples import Batch, Examples, SequenceExamples
 from ostinato.data.features import Features, check_groups
 from ostinato.data.settings import DataSettings
@@ -32,10 +33,11 @@ class Tag(Labelled):
     """A label a step: tokens (or DNA, text, series) in, one of ``K`` labels at each step out.
 
     A model gives logits ``(N, K)``; :meth:`outputs` gives ``probabilities (N, K)`` over the steps of all examples, end
-    to end. Targets are a Ragged ``(N,)`` of int64. Where labels mark spans (``B-``, ``I-`` …) metrics hold ``span_f1``.
+    to end. Targets are a Ragged ``(N,)`` of int64. Where labels mark spans (``B-``, ``I-`` …) metrics are of
+    spans too.
 
     With ``crf`` the labels of a sequence are a chain: a model gives potentials ``(N, K, K)``, the loss is the negative
-    log likelihood of the whole sequence of labels, ``probabilities`` are the marginals of each step, and ``answer (N,)``
+    log likelihood of the whole sequence of labels, ``probabilities`` are the marginals of each step, ``answer (N,)``
     is the likeliest sequence that keeps to the scheme of the training part.
 
     Args:
@@ -80,6 +82,7 @@ class Tag(Labelled):
         """Learns labels and input columns; raises ``DataError`` on a single label, or tags that are not aligned."""
         check_groups(settings.features)
         _check_chain(settings)
+        dna.check_strands(data, Kind.DNA, "every base has a label of its own, on this strand")
         data = with_target(table, data, {Kind.TAGS})
         rows = _rows(table[data.target], table)
         try:
@@ -137,7 +140,7 @@ class Tag(Labelled):
         return notes + self.labels.unseen(values, "steps")
 
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
-        """Cross entropy in nats over the steps that have a known label; of a chain, nats of all of them over their number.
+        """Cross entropy in nats over the steps that have a known label; of a chain, nats of all by their number.
 
         Where a chain lacks a label, all are summed over.
         """

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ostinato.data import dna
 from ostinato.data.examples import Batch, Examples
 from ostinato.data.features import Features, input_columns
 from ostinato.data.layouts import Layout
@@ -129,6 +130,7 @@ class Translate(Task):
             DataError: no target, an empty target, no input.
             UsageError: what is needed for sentences is not installed.
         """
+        dna.check_strands(data, Kind.DNA, "what is written belongs to the bases read, one by one, on this strand")
         target = written_column(table, data)
         column = table[target]
         check_written(table, column)

@@ -134,17 +134,20 @@ class Bptt:
 
 def why_not_carried(model: nn.Module, task: Task) -> str:
     """Why a sequence cannot be run window by window with its state carried over; empty where it can."""
-    settings = getattr(model, "settings", None)
-    if task.spec.outputs == "horizon":
-        return "a forecast reads its look-back as a whole"
-    if task.spec.outputs == "text":
-        return "what is written depends on the whole source"
-    if task.spec.chain:
-        return "a CRF weighs the labels of a whole sequence; set task.crf=false"
-    if getattr(settings, "bidirectional", False):
-        return "the model also reads backwards, from the end; set model.bidirectional=false"
-    if getattr(settings, "segment", 1) > 1:
-        return "a window need not end where a segment of steps ends; set model.segment=1"
-    if task.spec.outputs == "sequence" and getattr(settings, "pool", "last") != "last":
-        return "the model pools over all steps; set model.pool=last"
-    return ""
+    settings, spec = getattr(model, "settings", None), task.spec
+    pooled = spec.outputs == "sequence" and getattr(settings, "pool", "last") != "last"
+    obstacles = (
+        (spec.outputs == "horizon", "a forecast reads its look-back as a whole"),
+        (spec.outputs == "text", "what is written depends on the whole source"),
+        (spec.chain, "a CRF weighs the labels of a whole sequence; set task.crf=false"),
+        (
+            getattr(settings, "bidirectional", False),
+            "the model also reads backwards, from the end; set model.bidirectional=false",
+        ),
+        (
+            getattr(settings, "segment", 1) > 1,
+            "a window need not end where a segment of steps ends; set model.segment=1",
+        ),
+        (pooled, "the model pools over all steps; set model.pool=last"),
+    )
+    return next((why for there, why in obstacles if there), "")

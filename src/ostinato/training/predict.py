@@ -109,16 +109,23 @@ class Assessment:
     def _pieces(self) -> Iterator[tuple[Tensor, Batch, Tensor]]:
         """Output, batch, and the step at which each of its sequences begins here."""
         for index in self._chunks():
-            batch = self.examples.take(index).to(self.device)
-            longest = int(batch.inputs.lengths.max())
-            if self.task.spec.outputs == "text":
-                yield (self.model(batch)[0] if self.losses else torch.empty(0)), batch, torch.zeros_like(index)
-            elif not self.window or longest <= self.window:
-                yield self.model(batch)[0], batch, torch.zeros_like(index)
-            elif self.task.spec.outputs == "step":
-                yield from self._steps(batch)
-            else:
-                yield from self._ends(batch)
+            views = self.task.views(self.examples.take(index).to(self.device))
+            for pieces in zip(*map(self._read, views), strict=True):
+                output, batch, starts = pieces[0]
+                if len(pieces) > 1:
+                    output = torch.stack([piece[0] for piece in pieces]).mean(0)
+                yield output, batch, starts
+
+    def _read(self, batch: Batch) -> Iterator[tuple[Tensor, Batch, Tensor]]:
+        begin = torch.zeros(len(batch), dtype=torch.int64)
+        if self.task.spec.outputs == "text":
+            yield (self.model(batch)[0] if self.losses else torch.empty(0)), batch, begin
+        elif not self.window or int(batch.inputs.lengths.max()) <= self.window:
+            yield self.model(batch)[0], batch, begin
+        elif self.task.spec.outputs == "step":
+            yield from self._steps(batch)
+        else:
+            yield from self._ends(batch)
 
     def _chunks(self) -> Iterator[Tensor]:
         """Indices of like lengths, shortest first, so many at once as memory allows."""
