@@ -106,7 +106,12 @@ def test_fasta(tmp_path: Path, name: str) -> None:
     assert table["sequence"].kind is Kind.DNA
     assert table["sequence"].values == ["ACGTNRYSWKMBD", "HVN-ACGT"]
     assert table.line_of.tolist() == [1, 5]
-    assert table.notes == ("2 sequences of 8 to 13 bases", "1 sequence of RNA: U is read as T")
+    assert table.notes == (
+        "2 sequences of 8 to 13 bases",
+        f"1 sequence of RNA, first in {name}, row 8: U is read as T",
+        f"1 sequence with lower-case bases (a masked repeat), first in {name}, row 2: read as upper case",
+        f"1 sequence with gaps, first in {name}, row 6: a '-' is a step without a base",
+    )
 
 
 def test_fastq_gzipped(tmp_path: Path) -> None:
@@ -118,11 +123,14 @@ def test_fastq_gzipped(tmp_path: Path) -> None:
 
 
 def test_several_fasta_files_are_labelled(tmp_path: Path) -> None:
-    one, two = write(tmp_path, ">a\nACGT\n>b\nAC\n", "strong.fa"), write(tmp_path, "@c\nGG\n+\nII\n", "weak.fq")
+    one, two = write(tmp_path, ">a\nACGt\n>b\nAC\n", "strong.fa"), write(tmp_path, "@c\nGG\n+\nII\n", "weak.fq")
     table = read([one, two], PLAIN)
     assert table["label"].values == ["strong", "strong", "weak"]
     assert table["sequence"].values == ["ACGT", "AC", "GG"]
     assert table["description"].missing == {0, 1, 2}
+    assert table.notes[1:] == (
+        "1 sequence with lower-case bases (a masked repeat), first in strong.fa, row 2: read as upper case",
+    )
     assert len(table.line_of) == 0
 
 
@@ -132,7 +140,8 @@ def test_several_fasta_files_are_labelled(tmp_path: Path) -> None:
         (">a\nACGT\nACXT\n", "a.fa", r"row 3, column 'sequence': 'X' at position 3 is no letter of DNA"),
         (">a\nAC\n\nA!\n", "a.fa", r"row 4, column 'sequence': '!' at position 2"),
         ("ACGT\n>a\nAC\n", "a.fa", r"row 1: a sequence stands before the first title"),
-        (">a\n>b\nAC\n", "a.fa", r"row 1: a title without a sequence"),
+        (">a\n>b\nAC\n", "a.fa", r"a\.fa, row 1: a title without a sequence: remove it"),
+        (">a\nAC\n>b\n\n \n", "a.fa", r"a\.fa, row 3: a title without a sequence: remove it"),
         ("; nothing\n", "a.fa", "holds no sequences"),
         ("@a\nACGT\n+\nIII\n", "a.fq", r"row 4: 3 qualities for 4 letters"),
         ("@a\nACGT\n+\n", "a.fq", r"row 1: the last record is cut short"),
