@@ -51,6 +51,8 @@ class DataSettings:
         strands: ``both``: DNA is learned as it stands and as its reverse complement, at random, and answers (one a
             sequence) are the mean of both; where what is asked for does not depend on the strand.
         min_count: symbols seen less often in the training part are unknown.
+        documents: of CoNLL, whether a row is a document (from one ``# newdoc`` or ``-DOCSTART-`` to the next), so that
+            memory reaches over its sentences.
         missing: missing values of a series: ``mask`` (fill forward, and a channel that says which were there),
             ``fill`` (fill forward only) or ``error``.
         split: ``random`` (stratified; equal inputs stay together), ``group`` (by ``id``), ``time`` (the last rows test)
@@ -75,6 +77,7 @@ class DataSettings:
     kmer: int = 1
     strands: Literal["one", "both"] = "one"
     min_count: int = 1
+    documents: bool = False
     missing: Literal["mask", "fill", "error"] = "mask"
     split: Literal["auto", "random", "group", "time"] = "auto"
     valid: float = 0.1

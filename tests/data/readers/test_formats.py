@@ -49,6 +49,48 @@ def test_conllu(tmp_path: Path) -> None:
     assert table.notes == ("2 sentences of 4 tokens", "2 multiword and empty-node lines skipped")
 
 
+def test_conllu_in_documents(tmp_path: Path) -> None:
+    """A sentence before the first mark is a document too; ``newdocument`` is another comment."""
+    text = (
+        token("1", "A")
+        + "\n# newdoc id = x\n# sent_id = 1\n"
+        + token("1", "B")
+        + token("2", "C")
+        + "\n# newdocument\n"
+        + token("1", "D")
+        + "\n#newdoc\n"
+        + token("1", "E")
+    )
+    path = write(tmp_path, text, "a.conllu")
+    table = read(path, DataSettings(documents=True))
+    assert table["form"].values == [["A"], ["B", "C", "D"], ["E"]]
+    assert [len(tags) for tags in table["upos"].values] == [1, 3, 1]
+    assert table.line_of.tolist() == [1, 5, 12]
+    assert table.notes == ("3 documents of 5 tokens",)
+    assert len(read(path, PLAIN)) == 4
+
+
+def test_conll_in_documents(tmp_path: Path) -> None:
+    text = "-DOCSTART- O\n\nEU B-ORG\nrejects O\n\nPeter B-PER\n\n-DOCSTART- O\n\nTom B-PER\n"
+    table = read(write(tmp_path, text, "a.conll"), DataSettings(documents=True))
+    assert table["tokens"].values == [["EU", "rejects", "Peter"], ["Tom"]]
+    assert table["tags"].values == [["B-ORG", "O", "B-PER"], ["B-PER"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "message"),
+    [
+        (token("1", "A"), "a.conllu", r"a\.conllu: no document begins here: put '# newdoc' lines in"),
+        ("A B\n", "a.conll", r"a\.conll: no document begins here: put '-DOCSTART-' lines in"),
+        ("a,b\n1,2\n", "a.csv", r"a\.csv: data\.documents=true is for CoNLL"),
+        (">a\nACGT\n", "a.fa", r"a\.fa: data\.documents=true is for CoNLL"),
+    ],
+)
+def test_documents_that_are_none(tmp_path: Path, text: str, name: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(write(tmp_path, text, name), DataSettings(documents=True))
+
+
 def test_conllu_without_tags_is_to_predict(tmp_path: Path) -> None:
     text = token("1", "A", "DET") + "\n" + token("1", "B", "_") + "\n"
     table = read(write(tmp_path, text, "a.conllu"), PLAIN)
