@@ -20,7 +20,7 @@ from ostinato.data.spec import Spec
 from ostinato.data.split import Division, divide
 from ostinato.data.static import Static
 from ostinato.data.table import Column, Kind, Table
-from ostinato.data.vocabulary import Unit, Vocabulary
+from ostinato.data.vocabulary import Vocabulary
 from ostinato.errors import DataError, ModelFolderError
 from ostinato.sequences import Ragged
 from ostinato.tasks import translate_metrics
@@ -331,7 +331,9 @@ def check_written(table: Table, column: Column) -> None:
             )
 
 
-def _unit(column: Column, values: list[Any], data: DataSettings) -> tuple[Unit, Judge]:
+def _unit(
+    column: Column, values: list[Any], data: DataSettings
+) -> tuple[Literal["char", "word", "byte", "subword", "token"], Judge]:
     """How targets are cut, and what judges them."""
     if column.kind in {Kind.TOKENS, Kind.TAGS}:
         return "token", "cer"
