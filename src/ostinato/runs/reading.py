@@ -59,13 +59,18 @@ def layout_of(table: Table) -> str:
 
 
 def named_as(table: Table, kinds: Mapping[str, str], target: str) -> Table:
-    """Python objects under the names of the model: a list of sequences is the model's only sequence column."""
-    if SEQUENCE not in table.columns or SEQUENCE in kinds:
-        return table
+    """The model's only sequence column under its name: a list of sequences, or tokens, which a format names.
+
+    CoNLL-U calls its tokens ``form`` and CoNLL ``tokens``; a tagger of either reads both.
+    """
     inputs = [name for name, kind in kinds.items() if name != target and Kind(kind) in SEQUENCE_KINDS]
-    if len(inputs) != 1:
+    if len(inputs) != 1 or inputs[0] in table.columns:
         return table
-    columns = {(inputs[0] if c.name == SEQUENCE else c.name): c for c in table}
+    tokens = [c.name for c in table if c.kind == kinds[inputs[0]] == Kind.TOKENS]
+    given = SEQUENCE if SEQUENCE in table.columns else tokens[0] if len(tokens) == 1 else ""
+    if not given:
+        return table
+    columns = {(inputs[0] if c.name == given else c.name): c for c in table}
     renamed = {name: replace(column, name=name) for name, column in columns.items()}
     return replace(table, columns=renamed)
 
