@@ -130,7 +130,7 @@ def test_it_says_what_it_reads():
 
 def test_where_strands_are_no_matter_of_chance():
     tags = Column("label", Kind.TAGS, [list("xyxyxyxy"), list("xyx"), list("xyxyxyx"), list("xyxy")])
-    with pytest.raises(UsageError, match=r"data\.strands is of no use here: every base has a label"):
+    with pytest.raises(UsageError, match=r"data\.strands is of no use here: labels a step"):
         Tag.fit(table(label=tags), BOTH, TaskSettings())
     with pytest.raises(UsageError, match=r"data\.kmer is of no use here: what is written"):
         Translate.fit(

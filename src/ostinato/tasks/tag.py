@@ -82,7 +82,7 @@ class Tag(Labelled):
         """Learns labels and input columns; raises ``DataError`` on a single label, or tags that are not aligned."""
         check_groups(settings.features)
         _check_chain(settings)
-        dna.check_strands(data, Kind.DNA, "every base has a label of its own, on this strand")
+        dna.check_strands(data, Kind.DNA, "labels a step stand on one strand")
         data = with_target(table, data, {Kind.TAGS})
         rows = _rows(table[data.target], table)
         try:
