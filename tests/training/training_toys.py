@@ -56,6 +56,9 @@ class ToyTask:
     watch: str = "accuracy"
     higher_is_better: bool = True
 
+    def draw(self, examples: SequenceExamples, index: Tensor) -> Batch:
+        return examples.take(index)
+
     def views(self, batch: Batch) -> tuple[Batch, ...]:
         return (batch,)
 
