@@ -55,6 +55,7 @@ class ToyTask:
     name: str = "toy"
     watch: str = "accuracy"
     higher_is_better: bool = True
+    decoder: str = ""
 
     def draw(self, examples: SequenceExamples, index: Tensor) -> Batch:
         return examples.take(index)

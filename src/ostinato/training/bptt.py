@@ -138,7 +138,7 @@ def why_not_carried(model: nn.Module, task: Task) -> str:
     pooled = spec.outputs == "sequence" and getattr(settings, "pool", "last") != "last"
     obstacles = (
         (spec.outputs == "horizon", "a forecast reads its look-back as a whole"),
-        (spec.outputs == "text", "what is written depends on the whole source"),
+        (bool(task.decoder), "an answer is searched for in the whole sequence"),
         (spec.chain, "a CRF weighs the labels of a whole sequence; set task.crf=false"),
         (
             getattr(settings, "bidirectional", False),
