@@ -34,6 +34,8 @@ def make(folder: Path) -> None:
     _series(folder, generator)
     _pairs(folder, generator)
     _sight(folder, generator)
+    _genome(folder, generator)
+    _spans(folder, generator)
     _talks(folder)
 
 
@@ -151,6 +153,31 @@ def _sight(folder: Path, generator: random.Random) -> None:
     for name, values in (("images-idx3", np.stack(pixels)), ("labels-idx1", np.array(labels, np.uint8))):
         head = bytes([0, 0, 8, values.ndim]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
         (folder / f"digits-{name}-ubyte.gz").write_bytes(gzip.compress(head + values.tobytes()))
+
+
+def _genome(folder: Path, generator: random.Random) -> None:
+    """A genome of two chromosomes, and a folder of pieces by their class."""
+
+    def bases(count: int) -> str:
+        return "".join(generator.choices("ACGT", k=count))
+
+    (folder / "genome.fa").write_text(f">chr1 made\n{bases(3000)}\n>chr2 made\n{bases(2400)}\n", encoding="utf-8")
+    for part, count in (("pieces", 60), ("new_pieces", 20)):
+        (folder / part).mkdir(exist_ok=True)
+        for kind, site in (("enhancer", "TGAGTCA"), ("other", "")):
+            rows = [f">{kind}{n}\n{bases(20)}{site or bases(7)}{bases(20)}\n" for n in range(count)]
+            (folder / part / f"{kind}.fa").write_text("".join(rows), encoding="utf-8")
+
+
+def _spans(folder: Path, generator: random.Random) -> None:
+    people, places = ["Ada", "Grace", "Alan"], ["Paris", "New York", "Oslo"]
+    lines = ["-DOCSTART- O", ""]
+    for number in range(120):
+        who, where = generator.choice(people), generator.choice(places).split()
+        rows = [(who, "B-PER"), ("lives", "O"), ("in", "O"), (where[0], "B-LOC"), *[(w, "I-LOC") for w in where[1:]]]
+        lines += [*(f"{word} {tag}" for word, tag in rows), ". O", ""]
+        lines += ["-DOCSTART- O", ""] if number % 10 == 9 and number < 119 else []
+    (folder / "names.conll").write_text("\n".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

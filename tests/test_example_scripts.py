@@ -41,6 +41,13 @@ def tag_words(text: str) -> None:
     assert "we/PRON  can/AUX  fish/VERB\nthe/DET  can/NOUN  fell/VERB" in text
 
 
+def dna(text: str) -> None:
+    assert numbers(r"(\d+)%", text)[0] >= 90
+    assert min(numbers(r"site at \d+: (\S+)", text)) > 0.9
+    assert numbers(r"in the mean: (\S+)", text)[0] < 0.3
+    assert 'track type=bedGraph name="p(bound)"\nchr0\t' in text
+
+
 def adding_problem(text: str) -> None:
     feed_forward, rnn, lstm = numbers(r"mean squared error (\S+)", text)
     assert lstm < 0.02 < min(feed_forward, rnn)
@@ -88,6 +95,7 @@ CHECKS = [
     streaming,
     classify_names,
     tag_words,
+    dna,
     adding_problem,
     sunspots,
     look_inside,

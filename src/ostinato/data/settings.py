@@ -72,7 +72,13 @@ class DataSettings:
             the extra ``text``); ``auto``: sub-words for a translation of sentences, else characters.
         lower: whether text is lower-cased.
         subwords: size of a vocabulary of sub-words.
+        kmer: bases of DNA that are one symbol; 1: each base by itself. A symbol begins at every base, but in a language
+            model, where they stand side by side.
+        strands: ``both``: DNA is learned as it stands and as its reverse complement, at random, and answers (one a
+            sequence) are the mean of both; where what is asked for does not depend on the strand.
         min_count: symbols seen less often in the training part are unknown.
+        documents: of CoNLL, whether a row is a document (from one ``# newdoc`` or ``-DOCSTART-`` to the next), so that
+            memory reaches over its sentences.
         missing: missing values of a series: ``mask`` (fill forward, and a channel that says which were there),
             ``fill`` (fill forward only) or ``error``.
         split: ``random`` (stratified; equal inputs stay together), ``group`` (by ``id``), ``time`` (the last rows
@@ -95,7 +101,10 @@ class DataSettings:
     unit: Literal["char", "word", "byte", "subword", "auto"] = "char"
     lower: bool = False
     subwords: int = 8000
+    kmer: int = 1
+    strands: Literal["one", "both"] = "one"
     min_count: int = 1
+    documents: bool = False
     missing: Literal["mask", "fill", "error"] = "mask"
     split: Literal["auto", "random", "group", "time", "blocks"] = "auto"
     valid: float = 0.1

@@ -28,6 +28,8 @@ class Spec:
         causal: True where a step may not see the steps after it (language, forecast): not bidirectional.
         frame: ``(C, height, width)`` where a step is a picture of bytes; else empty.
         scale: mean and standard deviation of bytes, by which a model scales them; empty where values are no bytes.
+        chain: True where the answers of a sequence hang together: a step gives the ``(K, K)`` potentials of
+            :mod:`ostinato.nn.chain` in place of ``K`` numbers.
     """
 
     inputs: Literal["ids", "values"]
@@ -44,6 +46,7 @@ class Spec:
     begin: int = 0
     shared: bool = False
     causal: bool = False
+    chain: bool = False
     frame: tuple[int, ...] = ()
     scale: tuple[float, ...] = ()
 

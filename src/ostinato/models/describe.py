@@ -46,7 +46,8 @@ def describe(model: nn.Module) -> str:
         tied = ", tied" if model.settings.tied else ""
         size = model.settings.segment
         read = [f"segments of {size} steps"] if size > 1 else []
-        parts = [_front_text(model.front), *read, *middle, f"{_answers(model.spec.output_size)}{tied}"]
+        chain = ", a CRF" if model.spec.chain else ""
+        parts = [_front_text(model.front), *read, *middle, f"{_answers(model.spec.output_size)}{tied}{chain}"]
     elif isinstance(model, FeedForward):
         middle = [f"last {model.look_back} steps", f"{model.hidden} units", f"{model.hidden} units"]
         if model.after:

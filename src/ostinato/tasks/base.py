@@ -121,6 +121,10 @@ class Task(ABC):
         media = getattr(getattr(self, "features", None), "media", None)
         return batch if media is None else replace(batch, inputs=media.vary(batch.inputs))
 
+    def views(self, batch: Batch) -> tuple[Batch, ...]:
+        """The ways in which a batch is read to be answered: a model's answer is the mean of its outputs over them."""
+        return (batch,)
+
     def size(self, table: Table, examples: Examples) -> str:
         """What a part holds: rows, and where these are cut up, what they are cut into: ``8 series (120 windows)``."""
         del examples

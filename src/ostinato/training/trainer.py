@@ -43,7 +43,7 @@ from ostinato.training.speed import Speed
 from ostinato.training.tally import Tally, diverged
 from ostinato.training.update import Updater
 
-HIGHER = frozenset({"accuracy", "macro_f1", "span_f1", "bleu"})
+HIGHER = frozenset({"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "bleu"})
 """Metrics beside a task's own ``watch`` of which more is better."""
 
 

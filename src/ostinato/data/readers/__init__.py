@@ -92,9 +92,16 @@ def read(path: str | Path | Sequence[str | Path], settings: DataSettings, layout
         return read_lines(path, settings)
     if not known or (suffix == ".txt" and settings.unit != "byte"):
         suffix = sniff(source, prose=suffix == ".txt")
-    if suffix in TABLES:
-        return TABLES[suffix](source, settings, layout)
-    return READERS[suffix](source)
+    if settings.documents:
+        return _read_documents(source, suffix)
+    return TABLES[suffix](source, settings, layout) if suffix in TABLES else READERS[suffix](source)
+
+
+def _read_documents(source: Source, suffix: str) -> Table:
+    for reader in (read_conllu, read_conll):
+        if READERS.get(suffix) is reader:
+            return reader(source, documents=True)
+    raise DataError("data.documents=true is for CoNLL, where sentences are parts of documents", path=source.path)
 
 
 def _known() -> str:
