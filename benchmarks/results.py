@@ -227,11 +227,18 @@ RESULTS = (
             f"moving digits in MP4 films, {what}",
             "accuracy",
             "≥ 95 %",
-            f"{{made}} --test {{made.parent}}/test.csv --input film --target {target} --set vision.size=24 "
-            f"--hidden 64 --epochs {epochs} {SEEDS}",
+            f"{{made}} --test {{made.parent}}/test.csv --input film --target {target} --hidden 64 {more} {SEEDS}",
             moving_digits,
         )
-        for target, what, epochs in (("digit", "which digit", 8), ("direction", "which way", 4))
+        for target, what, more in (
+            (
+                "digit",
+                "which digit",
+                "--epochs 10 --set vision.size=32 --set vision.rate=6 --set vision.shift=2 --set model.dropout=0.2 "
+                "--set model.embedding=128",
+            ),
+            ("direction", "which way", "--epochs 4 --set vision.size=24"),
+        )
     ),
     Result(
         "adding_lstm",

@@ -195,7 +195,7 @@ class Features:
         size = sized.size if sized else 4 if self.vocabulary is None else len(self.vocabulary)
         parts_size = len(self.characters) if self.characters else 0
         spec = Spec(kind, size, outputs, output_size, static_size=self.static.size, parts_size=parts_size)
-        return spec if self.media is None else replace(spec, frame=self.media.frame, scale=self.media.scale)
+        return spec if self.media is None else replace(spec, frame=self.media.frame, scale=self.media.levels)
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""

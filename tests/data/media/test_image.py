@@ -211,22 +211,22 @@ def test_training_sees_images_moved(steps: str, colour: bool) -> None:
     assert media.vary(plain).values.equal(varied.values)
 
 
-def test_the_scale_is_that_of_the_training_part() -> None:
+def test_the_levels_are_that_of_the_training_part() -> None:
     pixels = noise(40, 5, 4)
-    assert fitted(table_of(*pixels)).scale == pytest.approx((pixels.mean(), pixels.std()))
-    assert fitted(table_of(np.full((3, 3), 7, np.uint8))).scale == (7.0, 1.0)
+    assert fitted(table_of(*pixels)).levels == pytest.approx((pixels.mean(), pixels.std()))
+    assert fitted(table_of(np.full((3, 3), 7, np.uint8))).levels == (7.0, 1.0)
     many = noise(500, 4, 4)
     many[250:] //= 5  # both halves are seen
-    assert fitted(table_of(*many)).scale == pytest.approx((many.mean(), many.std()), rel=0.1)
+    assert fitted(table_of(*many)).levels == pytest.approx((many.mean(), many.std()), rel=0.1)
 
 
 def test_what_is_stored_comes_back() -> None:
     media = fitted(table_of(noise(5, 4)), steps="pixel", shift=2)
     again = Images.from_config(media.to_config())
-    assert (again.vision, again.shape, again.scale) == (media.vision, media.shape, media.scale)
+    assert (again.vision, again.shape, again.levels) == (media.vision, media.shape, media.levels)
     for damage in (
-        {"scale": [1.0, 0.0]},
-        {"scale": [float("nan"), 1.0]},
+        {"levels": [1.0, 0.0]},
+        {"levels": [float("nan"), 1.0]},
         {"shape": [1, 2]},
         {"shape": [0, 2, 2]},
         {"vision": {"sizes": 3}},

@@ -28,7 +28,7 @@ class Media(Protocol):
         return ()
 
     @property
-    def scale(self) -> tuple[float, ...]:
+    def levels(self) -> tuple[float, ...]:
         """Mean and standard deviation of steps that are bytes; else empty."""
         return ()
 

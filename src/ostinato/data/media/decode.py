@@ -18,6 +18,7 @@ from ostinato.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from av import Packet, VideoFrame
+    from av.video.stream import VideoStream
 
 MOST_FRAMES = 100_000
 """Frames of a film that are looked at."""
@@ -71,7 +72,7 @@ class _Clock:
     begun: float = field(default_factory=perf_counter)
     next: float | None = None
 
-    def coming(self, packet: Packet) -> Packet:
+    def coming(self, packet: Packet[VideoStream]) -> Packet[VideoStream]:
         """What is decoded next: frames come in another order than they are shown in, so only its time is its place."""
         if packet.pts is not None:
             self.next = float(packet.pts * packet.time_base)

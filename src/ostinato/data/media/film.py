@@ -56,7 +56,7 @@ class Films(Sight):
         vision = data.vision
         if not vision.size and max(height, width) > LARGEST:
             vision, height, width = replace(vision, size=LARGEST), LARGEST, LARGEST
-        return cls(vision, (colours, height, width)).scaled_by(column, table)
+        return cls(vision, (colours, height, width)).fitted_to(column, table)
 
     def encode(self, column: Column, table: Table) -> Ragged:
         """``(N, size)`` uint8, every frame colour by colour, row after row."""

@@ -37,7 +37,7 @@ class Images(Sight):
             raise DataError("there are no images to learn from", path=table.path, column=column.name)
         first = each(column.take(np.array([0])), table.take(np.array([0])), lambda value: picture(value, vision))
         colours, height, width = first.values.shape
-        return cls(vision, (colours, height, width)).scaled_by(column, table)
+        return cls(vision, (colours, height, width)).fitted_to(column, table)
 
     def encode(self, column: Column, table: Table) -> Ragged:
         """``(N, size)`` uint8, row after row, from the left to the right."""
@@ -84,12 +84,12 @@ def stored(config: dict[str, Any]) -> tuple[VisionSettings, tuple[int, int, int]
     """What :meth:`Sight.to_config` stored."""
     try:
         colours, height, width = (int(size) for size in config["shape"])
-        mean, std = (float(number) for number in config["scale"])
+        mean, std = (float(number) for number in config["levels"])
         vision = VisionSettings(**config["vision"])
         check(vision)
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise ModelFolderError(f"what reads the pictures is damaged: {error}") from error
     if min(colours, height, width) < 1 or not 0 < std < math.inf or not math.isfinite(mean):
-        found = f"pictures of {config['shape']}, scaled by {config['scale']}"
+        found = f"pictures of {config['shape']}, scaled by {config['levels']}"
         raise ModelFolderError(f"what reads the pictures is damaged: {found}")
     return vision, (colours, height, width), (mean, std)

@@ -99,21 +99,21 @@ class Sight(Media):
     Args:
         vision: how they are read; its size is that of every picture, if not 0.
         shape: ``(C, height, width)`` of every picture.
-        scale: mean and standard deviation of the bytes of the training part.
+        levels: mean and standard deviation of the bytes of the training part.
     """
 
     def __init__(
-        self, vision: VisionSettings, shape: tuple[int, int, int], scale: tuple[float, float] = (0.0, 255.0)
+        self, vision: VisionSettings, shape: tuple[int, int, int], levels: tuple[float, float] = (0.0, 255.0)
     ) -> None:
-        self.vision, self.shape, self.bytes = vision, shape, scale
+        self.vision, self.shape, self._levels = vision, shape, levels
 
     @property
-    def scale(self) -> tuple[float, ...]:
+    def levels(self) -> tuple[float, ...]:
         """Mean and standard deviation of the bytes."""
-        return self.bytes
+        return self._levels
 
-    def scaled_by(self, column: Column, table: Table) -> Self:
-        """The same, with the scale of some files of the training part, evenly spread over it."""
+    def fitted_to(self, column: Column, table: Table) -> Self:
+        """The same, with the levels of some files of the training part, evenly spread over it."""
         rows = np.unique(np.linspace(0, len(column) - 1, SAMPLE).round().astype(np.int64))
         values = self.encode(column.take(rows), table.take(rows)).values.numpy()
         spread = float(values.std(dtype=np.float64))
@@ -128,7 +128,7 @@ class Sight(Media):
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""
-        return {"vision": vars(self.vision), "shape": list(self.shape), "scale": list(self.bytes)}
+        return {"vision": vars(self.vision), "shape": list(self.shape), "levels": list(self._levels)}
 
 
 def each(column: Column, table: Table, read: Callable[[Any], np.ndarray]) -> Ragged:
