@@ -128,8 +128,9 @@ RESULTS = (
         "accuracy",
         "≥ 95 %",
         "{data}/ud_english_ewt/en_ewt-ud-train.conllu --target upos --valid {data}/ud_english_ewt/en_ewt-ud-dev.conllu "
-        "--test {data}/ud_english_ewt/en_ewt-ud-test.conllu --epochs 10 --set task.features=characters,lower "
-        f"{SEEDS}",
+        "--test {data}/ud_english_ewt/en_ewt-ud-test.conllu --epochs 14 --hidden 160 "
+        "--set task.features=characters,lower --set model.dropout=0.5 --set model.embedding_dropout=0.5 "
+        f"--set model.symbol_dropout=0.2 {SEEDS}",
     ),
     Result(
         "sst",
