@@ -138,9 +138,9 @@ RESULTS = (
         "accuracy",
         "≥ 81 %, above n-gram logistic regression",
         "{data}/sst/stsa.binary.train --valid {data}/sst/stsa.binary.dev --test {data}/sst/stsa.binary.test "
-        "--epochs 10 --hidden 64 --set data.unit=word --set data.min_count=2 --set model.embedding=64 --set model.pool=attention "
-        "--set model.embedding_dropout=0.3 --set model.symbol_dropout=0.2 --set task.label_smoothing=0.1 "
-        f"--set training.batch_size=64 {SEEDS}",
+        "--epochs 10 --hidden 64 --set data.unit=word --set data.min_count=2 --set model.embedding=64 "
+        "--set model.pool=attention --set model.embedding_dropout=0.3 --set model.symbol_dropout=0.2 "
+        f"--set task.label_smoothing=0.1 --set training.batch_size=64 {SEEDS}",
     ),
     Result(
         "ptb_characters",
