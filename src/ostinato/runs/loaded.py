@@ -10,8 +10,9 @@ import polars as pl
 import torch
 
 from ostinato.data.examples import Batch, Examples
-from ostinato.data.table import Kind, Table
+from ostinato.data.table import MEDIA_KINDS, Kind, Table
 from ostinato.decoding import Sampling, samples
+from ostinato.decoding.listen import Listener
 from ostinato.decoding.written import best
 from ostinato.errors import DataError, UsageError, nearest
 from ostinato.evaluation.memory import MemoryProfile, memory_profile
@@ -97,6 +98,14 @@ class LoadedModel:
         frame = self.task.frame(predict(self.model, self.task, self.task.examples(table)), table)
         return beside(table, frame, self.recipe.data.target)
 
+    def listen(self) -> Listener:
+        """An ear for one live sound, which gives text as it is spoken.
+
+        Raises:
+            UsageError: the model is no transcriber of sound, or reads backwards too.
+        """
+        return Listener(self.model, self.task)
+
     def best(self, source: Source, count: int) -> pl.DataFrame:
         """The ``count`` best translations of every row: ``row`` from 1, ``rank``, ``prediction`` and ``score``.
 
@@ -107,6 +116,12 @@ class LoadedModel:
         answers = best(self.model, self.task, self.task.examples(table), count)
         rows = [(row, rank, *pair) for row, found in enumerate(answers, 1) for rank, pair in enumerate(found, 1)]
         return pl.DataFrame(rows, schema=["row", "rank", "prediction", "score"], orient="row")
+
+    def track(self, source: Source, window: int = 0, step: int = 0) -> pl.DataFrame:
+        """Scores along sequences of DNA: see :func:`ostinato.runs.track.track`."""
+        from ostinato.runs.track import track
+
+        return track(self.model, self.task, self.read(source), window, step)
 
     def evaluate(self, source: Source) -> dict[str, float]:
         """The metrics on rows whose target is known; a forecast: over the last ``data.test`` of each series.
@@ -284,6 +299,8 @@ def _step_names(task: Task, table: Table, row: int, count: int) -> tuple[str, ..
     if column in table.columns:
         value = table[column].values[row]
         vocabulary = getattr(features, "vocabulary", None) or getattr(task, "vocabulary", None)
+        if table[column].kind in MEDIA_KINDS:
+            value, vocabulary = range(1, count + 1), None
         pieces = list(vocabulary.pieces(value)) if vocabulary is not None else list(value)
         if all(isinstance(piece, str) for piece in pieces):
             names = [*[""] * (count - len(pieces)), *pieces][:count]

@@ -25,6 +25,7 @@ from ostinato.runs.report import Picture, Report, Results, Sample, Sheet, report
 from ostinato.runs.result import Result
 from ostinato.tasks import Classify, Forecast, Language, Tag
 from ostinato.tasks.base import target_array
+from ostinato.tasks.labels import best
 from ostinato.version import __version__
 
 SHOWN = 10
@@ -130,7 +131,7 @@ def _confusion(prepared: Prepared, result: Result) -> Picture:
     task = prepared.task
     assert isinstance(task, Classify | Tag)
     names = task.labels.names
-    truth, answer = target_array(prepared.test), result.outputs["probabilities"].argmax(1)
+    truth, answer = target_array(prepared.test), best(result.outputs)
     known = truth >= 0
     counts = np.zeros((len(names), len(names)), dtype=np.int64)
     np.add.at(counts, (truth[known], answer[known]), 1)
@@ -188,7 +189,7 @@ def written(prepared: Prepared, learned: Learned) -> Iterator[Sample]:
 
 
 def worst(prepared: Prepared, result: Result) -> Iterator[Sheet]:
-    """The surest wrong answers of a classifier, the largest errors of a regression."""
+    """The surest wrong answers of a classifier, the largest errors of a regression, the worst of written texts."""
     from ostinato.runs.reading import beside
 
     task, table = prepared.task, prepared.division.test
@@ -202,7 +203,10 @@ def worst(prepared: Prepared, result: Result) -> Iterator[Sheet]:
         wrong = frame.sort((pl.col("truth") - pl.col("prediction")).abs(), descending=True, nulls_last=True)
         title = "Largest errors"
     else:
-        return
+        scored = frame.with_columns(pl.Series("score", task.scores(result.outputs, prepared.test)))
+        ordered = scored.sort("score", descending=not task.higher_is_better, maintain_order=True).drop("score")
+        wrong = ordered.filter(pl.col("truth") != pl.col("prediction"))
+        title = "Furthest from the truth"
     columns = [name for name in wrong.columns if not name.startswith("p(")]
     if wrong.height:
         yield Sheet(title, columns, wrong.select(columns).head(SHOWN).rows())

@@ -8,6 +8,7 @@ from ostinato.tasks.language import Language
 from ostinato.tasks.regress import Regress
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.tag import Tag
+from ostinato.tasks.transcribe import Transcribe
 from ostinato.tasks.translate import Translate
 
 TASKS: dict[str, type[Task]] = {
@@ -17,6 +18,7 @@ TASKS: dict[str, type[Task]] = {
     "language": Language,
     "forecast": Forecast,
     "translate": Translate,
+    "transcribe": Transcribe,
 }
 """Name of a task to its class."""
 
@@ -31,6 +33,7 @@ __all__ = [
     "Tag",
     "Task",
     "TaskSettings",
+    "Transcribe",
     "Translate",
     "infer",
 ]
