@@ -9,6 +9,8 @@ METRICS: Final = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
     "span_f1": "span F1",
+    "span_precision": "span precision",
+    "span_recall": "span recall",
     "log_loss": "log loss",
     "error": "error",
     "mae": "mean absolute error",
@@ -28,10 +30,12 @@ METRICS: Final = {
 }
 """Metric keys as they are called in a sentence."""
 
-SHARES: Final = frozenset({"accuracy", "macro_f1", "span_f1", "error", "coverage", "wer", "cer"})
+SHARES: Final = frozenset(
+    {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "error", "coverage", "wer", "cer"}
+)
 """Metrics between 0 and 1 that are told in per cent."""
 
-HIGHER: Final = frozenset({"accuracy", "macro_f1", "span_f1", "bleu"})
+HIGHER: Final = frozenset({"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "bleu"})
 """Metrics of which more is better; ``coverage`` should be near its level, of all others less is better."""
 
 RIVALS: Final = {
@@ -40,6 +44,7 @@ RIVALS: Final = {
     "linear_filter": "the linear filter",
     "feed_forward": "the feed-forward network",
     "ngram_logistic": "n-gram logistic regression",
+    "logistic": "logistic regression on all pixels",
     "kgram": "the k-gram",
     "nearest": "the answer of the nearest training example",
     "constant": "always answering the text nearest to all others",

@@ -36,6 +36,8 @@ class TaskSettings:
         emphasis: of the loss ``esr``: how far high frequencies are raised before it is taken; 0: not at all.
         warm_up: first steps of each signal that are neither learned from nor scored: there the memory fills.
         features: feature groups a tagger sees beside the token: ``characters``, ``lower``.
+        crf: whether a tagger weighs the labels of a sequence together (a conditional random field over neighbours)
+            and answers with the likeliest sequence of labels, not with the likeliest label of each step.
     """
 
     name: str = ""
@@ -60,3 +62,4 @@ class TaskSettings:
     emphasis: float = 0.85
     warm_up: int = 0
     features: tuple[str, ...] = ("characters",)
+    crf: bool = False
