@@ -10,6 +10,7 @@ from torch import nn
 from ostinato.data.table import Table
 from ostinato.errors import UsageError, nearest
 from ostinato.evaluation import translation
+from ostinato.evaluation.anomalies import last_change, windowed_gaussian
 from ostinato.evaluation.around import step_logistic
 from ostinato.evaluation.constant import majority, mean
 from ostinato.evaluation.feed_forward import feed_forward
@@ -53,6 +54,8 @@ BASELINES: Final[dict[str, Callable[[Ground], Outputs]]] = {
     "feed_forward": _module(feed_forward),
     "ngram_logistic": _ngrams,
     "kgram": _module(kgram),
+    "windowed_gaussian": windowed_gaussian,
+    "last_change": last_change,
     "nearest": _module(translation.nearest),
     "dictionary": _module(translation.dictionary),
     **{name: _series(name) for name in SERIES_BASELINES},

@@ -21,7 +21,7 @@ from ostinato.runs.folder import RunFolder
 from ostinato.runs.model_folder import Stored
 from ostinato.runs.reading import Source, beside, named_as, read_like
 from ostinato.runs.recipe import Recipe
-from ostinato.tasks import Forecast, Language, Task
+from ostinato.tasks import Detect, Forecast, Language, Task
 from ostinato.training import predict
 from ostinato.training.device import choose_device
 
@@ -119,6 +119,8 @@ class LoadedModel:
         if isinstance(task, Forecast):
             data = replace(self.recipe.data, valid=0.0)
             table = task.divide(table, data, replace(self.recipe.task, horizon=task.horizon), 0).test
+        elif isinstance(task, Detect):
+            pass  # it has metrics without labels too
         elif target and target not in table.columns:
             hint = nearest(target, list(table.columns))
             raise DataError(f"there is no column '{target}' to compare the answers with.{hint}", path=table.path)

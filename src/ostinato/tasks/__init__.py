@@ -2,6 +2,7 @@
 
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.classify import Classify
+from ostinato.tasks.detect import Detect
 from ostinato.tasks.forecast import Forecast
 from ostinato.tasks.infer import Choice, infer
 from ostinato.tasks.language import Language
@@ -16,6 +17,7 @@ TASKS: dict[str, type[Task]] = {
     "tag": Tag,
     "language": Language,
     "forecast": Forecast,
+    "detect": Detect,
     "translate": Translate,
 }
 """Name of a task to its class."""
@@ -24,6 +26,7 @@ __all__ = [
     "TASKS",
     "Choice",
     "Classify",
+    "Detect",
     "Forecast",
     "Language",
     "Outputs",

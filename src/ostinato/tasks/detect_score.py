@@ -67,6 +67,32 @@ class Views:
         return sum(some) / len(some)
 
 
+class Judge:
+    """How rare each score is among those before it, and whether it begins something new.
+
+    Args:
+        quiet: one event is told once: a score is fresh if it is above those of so many steps before it.
+    """
+
+    def __init__(self, quiet: int) -> None:
+        self.quiet, self.steps = quiet, 0
+        self.rank = Tail()
+        self.high: deque[tuple[int, float]] = deque()
+
+    def step(self, score: float) -> tuple[float, bool]:
+        """The chance and whether it is fresh; NaN and no for NaN, a missing value."""
+        self.steps += 1
+        if math.isnan(score):
+            return math.nan, False
+        while self.high and self.high[0][0] < self.steps - self.quiet:
+            self.high.popleft()
+        fresh = not self.high or score > self.high[0][1]
+        while self.high and self.high[-1][1] <= score:
+            self.high.pop()
+        self.high.append((self.steps, score))
+        return 10.0 ** -self.rank.step(score), fresh
+
+
 class Scorer:
     """Scores the steps of one series, value by value, from nothing but the steps before.
 
@@ -76,34 +102,20 @@ class Scorer:
 
     Args:
         channels: ``C``.
-        quiet: one event is told once: a step is :attr:`Seen.fresh` if it is stranger than so many before it.
+        quiet: see :class:`Judge`.
     """
 
     def __init__(self, channels: int, quiet: int) -> None:
         self.views = [Views() for _ in range(channels)]
-        self.quiet, self.steps = quiet, 0
-        self.rank = Tail()
-        self.high: deque[tuple[int, float]] = deque()
+        self.judge = Judge(quiet)
 
     def step(self, errors: Sequence[float], values: Sequence[float]) -> Seen:
         """The next step: ``C`` absolute errors of the prediction and ``C`` values, NaN where missing."""
-        self.steps += 1
         sums = [view.step(*pair) for view, *pair in zip(self.views, errors, values, strict=True)]
         channel = max(range(len(sums)), key=lambda place: -math.inf if math.isnan(sums[place]) else sums[place])
-        if math.isnan(sums[channel]):
-            return Seen(math.nan, math.nan, False, 0)
-        doubt = DOUBT * (len(SPANS) + 1) * math.log10(self.steps + PRIOR) + math.log10(len(sums))
-        score = sums[channel] - doubt
-        return Seen(score, 10.0 ** -self.rank.step(score), self._fresh(score), channel)
-
-    def _fresh(self, score: float) -> bool:
-        while self.high and self.high[0][0] < self.steps - self.quiet:
-            self.high.popleft()
-        fresh = not self.high or score > self.high[0][1]
-        while self.high and self.high[-1][1] <= score:
-            self.high.pop()
-        self.high.append((self.steps, score))
-        return fresh
+        steps = self.judge.steps + 1 + PRIOR
+        score = sums[channel] - DOUBT * (len(SPANS) + 1) * math.log10(steps) - math.log10(len(sums))
+        return Seen(score, *self.judge.step(score), channel)
 
 
 class Scores(NamedTuple):
@@ -122,15 +134,9 @@ def scored(errors: np.ndarray, values: np.ndarray, quiet: int) -> Scores:
 
 
 def ranked(scores: np.ndarray, quiet: int) -> Scores:
-    """Any other score ``(T,)``, ranked and quieted as a :class:`Scorer` does its own."""
-    scorer = Scorer(1, quiet)
-    rows = []
-    for score in scores.tolist():
-        scorer.steps += 1
-        missing = math.isnan(score)
-        chance = math.nan if missing else 10.0 ** -scorer.rank.step(score)
-        rows.append(Seen(score, chance, not missing and scorer._fresh(score), 0))
-    return _columns(rows)
+    """Any other score ``(T,)``, judged as a :class:`Scorer` judges its own."""
+    judge = Judge(quiet)
+    return _columns([Seen(score, *judge.step(score), 0) for score in scores.tolist()])
 
 
 def _columns(rows: Sequence[Seen]) -> Scores:
