@@ -25,6 +25,7 @@ SECTIONS = {
         "ostinato.LanguageModel",
         "ostinato.Translator",
         "ostinato.Forecaster",
+        "ostinato.Detector",
         "ostinato.estimators.base.SequenceEstimator",
     ],
     "Layers": [

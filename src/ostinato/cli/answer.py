@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from ostinato.runs.loaded import Inspected
+    from ostinato.runs.watch import Watcher
 
 commands = typer.Typer()
 
@@ -29,7 +30,9 @@ Out = Annotated[str | None, typer.Option(help="A .csv, .parquet or .jsonl file i
 @commands.command("predict")
 def predict_command(
     run: RunArgument,
-    source: Annotated[str | None, typer.Argument(metavar="INPUT", help="Rows to predict.")] = None,
+    source: Annotated[
+        str | None, typer.Argument(metavar="INPUT", help="Rows to predict; - of a detector: values, a line a step.")
+    ] = None,
     text: Text = None,
     best: Annotated[int, typer.Option(help="So many of the best translations of each row, with their scores.")] = 0,
     out: Out = None,
@@ -41,6 +44,9 @@ def predict_command(
         from ostinato.runs.loaded import load
 
         model = load(run, device=device)
+        if source == "-":
+            _follow(model.watch())
+            return
         emit(model.best(rows, best) if best else model.predict(rows), out)
         for note in model.notes(rows):
             typer.echo(f"note: {note}", err=True)
@@ -121,6 +127,15 @@ def _describe(seen: Inspected) -> None:
 
 def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _follow(watcher: Watcher) -> None:
+    """Answers what comes in on standard input, line by line."""
+    from ostinato.cli.live import live
+
+    for line in live(watcher, sys.stdin):
+        sys.stdout.write(line)
+        sys.stdout.flush()
 
 
 def _source(source: str | None, text: list[str] | None) -> Any:

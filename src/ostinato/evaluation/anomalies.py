@@ -10,8 +10,7 @@ from ostinato.errors import UsageError
 from ostinato.evaluation.ground import Ground
 from ostinato.tasks.base import Outputs
 from ostinato.tasks.detect import Detect
-from ostinato.tasks.detect_series import DetectExamples, Read
-from ostinato.tasks.forecast_series import fill_forward
+from ostinato.tasks.detect_series import DetectExamples, Read, last_of
 
 WINDOW = 6400
 """Steps of the Gaussian: what the windowed Gaussian of the Numenta Anomaly Benchmark was tuned to."""
@@ -30,7 +29,7 @@ def windowed_gaussian(ground: Ground) -> Outputs:
 
 def last_change(ground: Ground) -> Outputs:
     """The next value is the last one, give or take a Gaussian over the last :data:`WINDOW` changes."""
-    return _gaussian(ground, lambda values: np.diff(values, axis=0, prepend=values[:1]), around_last=True)
+    return _gaussian(ground, lambda values: values - last_of(values), around_last=True)
 
 
 def before(values: np.ndarray, window: int = WINDOW) -> tuple[np.ndarray, np.ndarray]:
@@ -71,8 +70,7 @@ def _series(task: Detect, one: Read, look: Callable[[np.ndarray], np.ndarray], a
     nll = 0.5 * (off / sure) ** 2 + np.log(sure) + 0.5 * np.log(2 * np.pi)
     nll[~one.judged] = np.nan
     nll[:1] = np.nan
-    filled = fill_forward(values)
-    base = np.concatenate([filled[:1], filled[:-1]]) if around_last else 0.0
+    base = last_of(values) if around_last else 0.0
     return {
         "error": off,
         "expected": (base + mean) * np.array(task.scale) + np.array(task.level),

@@ -1,5 +1,6 @@
 """Pictures: plain arrays in, SVG text out, the same text for the same arrays. The only room that knows matplotlib."""
 
+from ostinato.plots.anomalies import anomalies
 from ostinato.plots.attention import attention
 from ostinato.plots.bars import baselines
 from ostinato.plots.confusion import confusion
@@ -8,4 +9,4 @@ from ostinato.plots.fan import forecast_fan
 from ostinato.plots.gates import gates
 from ostinato.plots.memory import memory
 
-__all__ = ["attention", "baselines", "confusion", "forecast_fan", "gates", "learning_curves", "losses", "memory"]
+__all__ = ["anomalies", "attention", "baselines", "confusion", "forecast_fan", "gates", "learning_curves", "losses", "memory"]

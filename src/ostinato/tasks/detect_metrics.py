@@ -50,7 +50,8 @@ def stretches(flags: np.ndarray) -> list[tuple[int, int]]:
 def detect_metrics(outputs: Outputs, examples: DetectExamples, rate: float, quiet: int) -> dict[str, float]:
     """``alarm_rate``, and with labels ``precision``, ``recall``, ``f1`` and ``nab``.
 
-    ``alarm_rate`` is the share of the steps whose chance is at most ``rate``: near ``rate`` where nothing is wrong.
+    ``alarm_rate`` is the share of the steps without a label whose chance is at most ``rate``: near ``rate`` where
+    nothing is wrong.
     ``precision`` is the share of alarms that lie in a labelled stretch, ``recall`` the share of stretches with an
     alarm. ``nab`` is the score of the Numenta Anomaly Benchmark, profile ``standard``, at the threshold of the score
     that is best on this very part, as that benchmark has it.
@@ -58,7 +59,7 @@ def detect_metrics(outputs: Outputs, examples: DetectExamples, rate: float, quie
     rare, alarms, labels, judged = [], [], [], []
     for one, found in zip(examples.read, scores_of(outputs, examples, quiet), strict=True):
         here = one.judged
-        known = here & np.isfinite(found.chance)
+        known = here & np.isfinite(found.chance) & (True if one.truth is None else ~one.truth)
         rare.append(found.chance[known] <= rate)
         if one.truth is not None:
             alarms.append(is_alarm(found, rate)[here])

@@ -13,7 +13,7 @@ from ostinato.data.settings import DataSettings
 from ostinato.data.table import Table
 from ostinato.errors import DataError
 from ostinato.sequences import Ragged
-from ostinato.tasks.forecast_series import Layout, Series, fill_forward, series_of
+from ostinato.tasks.forecast_series import Layout, Series, series_of
 
 LABELS = ("label", "anomaly", "is_anomaly", "anomalous", "outlier", "is_outlier")
 """Names of a channel of 0 and 1 that is taken for the truth without being asked for."""
@@ -105,14 +105,21 @@ def examples_of(read: Sequence[Read]) -> DetectExamples:
 
 
 def tensors(values: np.ndarray, judged: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and targets ``(T, 2 C)`` each, of scaled values ``(T, C)``; a missing value is the last one before it."""
-    filled = fill_forward(values)
-    last = np.concatenate([filled[:1], filled[:-1]])
+    """Inputs and targets ``(T, 2 C)`` each, of scaled values ``(T, C)``; see :func:`last_of`."""
+    last = last_of(values)
     moved = np.diff(last, axis=0, prepend=last[:1])
     change = values - last
     change[:1] = np.nan  # nothing was before it
     change[~judged] = np.nan
     return np.concatenate([last, moved], axis=1), np.concatenate([change, values], axis=1)
+
+
+def last_of(values: np.ndarray) -> np.ndarray:
+    """``(T, C)``: the last value that was there before each step, 0 (the level) before the first."""
+    place = np.where(np.isfinite(values), np.arange(1, len(values) + 1)[:, None], 0)
+    place = np.concatenate([np.zeros_like(place[:1]), np.maximum.accumulate(place, axis=0)[:-1]])
+    last: np.ndarray = np.take_along_axis(np.concatenate([np.zeros_like(values[:1]), values]), place, axis=0)
+    return last
 
 
 def windows(examples: DetectExamples, steps: int) -> DetectExamples:
