@@ -13,6 +13,7 @@ import ostinato
 DOCUMENTED = {
     "Classifier",
     "DataError",
+    "Detector",
     "Forecaster",
     "LanguageModel",
     "ModelFolderError",

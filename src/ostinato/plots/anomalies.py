@@ -44,11 +44,11 @@ def anomalies(
             axes.axvspan(
                 first - 0.5, last + 0.5, color=COLOURS[4], alpha=0.28, linewidth=0, label="" if number else "labelled"
             )
-    above.plot(*_thinned(tracks[1]), color=RIVAL, linewidth=1.0, label="expected")
-    above.plot(*_thinned(tracks[0]), color=INK, linewidth=1.0, label="what came")
+    above.plot(*thinned(tracks[1]), color=RIVAL, linewidth=1.0, label="expected")
+    above.plot(*thinned(tracks[0]), color=INK, linewidth=1.0, label="what came")
     rang = np.asarray(alarms, dtype=int)
     above.plot(rang, tracks[0][rang], "o", color=COLOURS[1], markersize=6, label="alarm")
-    below.plot(*_thinned(tracks[2]), color=COLOURS[0], linewidth=0.9)
+    below.plot(*thinned(tracks[2]), color=COLOURS[0], linewidth=0.9)
     below.plot(rang, tracks[2][rang], "o", color=COLOURS[1], markersize=4)
     above.set_ylabel("value")
     below.set(xlabel="step", ylabel="score")
@@ -59,7 +59,7 @@ def anomalies(
     return to_svg(figure, f"{len(rang)} alarms in {len(tracks[0]):,} steps of {name or 'a series'}")
 
 
-def _thinned(track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def thinned(track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Places and values; of a long track the extremes of every few steps, so that no spike is lost."""
     if len(track) <= MOST:
         return np.arange(len(track)), track
