@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from benchmarks import nab
 from ostinato.runs.demo_data import write_adding
 
 HERE = Path(__file__).parent
@@ -206,7 +207,7 @@ def page() -> str:
     for one in RESULTS:
         if one.name in found:
             text += _section(one, found[one.name])
-    return text
+    return text + nab.section()
 
 
 def _row(result: Result, kept: dict[str, Any]) -> str:

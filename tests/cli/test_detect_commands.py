@@ -17,7 +17,9 @@ def series(path: Path, steps: int = 200, label: str = ",label") -> Path:
     for step in range(steps):
         strange = 170 <= step < 175
         value = 10 + math.sin(step / 4) + 6 * strange
-        lines.append(f"2024-01-{1 + step // 24:02d} {step % 24:02d}:00,{value:.4f}" + (f",{int(strange)}" if label else ""))
+        lines.append(
+            f"2024-01-{1 + step // 24:02d} {step % 24:02d}:00,{value:.4f}" + (f",{int(strange)}" if label else "")
+        )
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
@@ -86,7 +88,10 @@ def test_only_a_detector_reads_lines(call: Call, classifier: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda lines: [lines[0], *(line.split(",")[0] + ",7,0" for line in lines[1:])], "column 'value': is 7 at every"),
+        (
+            lambda lines: [lines[0], *(line.split(",")[0] + ",7,0" for line in lines[1:])],
+            "column 'value': is 7 at every",
+        ),
         (lambda lines: [*lines, lines[-1]], "already (1 duplicate in all): remove or average the rows"),
         (lambda lines: [*lines[:50], lines[50].split(",")[0] + ",much,0", *lines[51:]], "row 51, column 'value'"),
     ],

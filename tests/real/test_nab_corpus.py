@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from benchmarks.nab import Corpus, corpus
+
 from ostinato.tasks.nab import PROFILES, Judged, best_score, probation, score_at
 
 pytestmark = pytest.mark.real

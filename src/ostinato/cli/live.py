@@ -28,7 +28,8 @@ def live(watcher: Watcher, lines: Iterable[str]) -> Iterator[str]:
     """
     channels = watcher.task.channels
     several = ("channel",) if len(channels) > 1 else ()
-    yield _row([*channels, *(f"expected {name}" if several else "expected" for name in channels), "score", "chance", "alarm", *several])  # fmt: skip
+    expected = [f"expected {name}" for name in channels] if several else ["expected"]
+    yield _row([*channels, *expected, "score", "chance", "alarm", *several])
     for number, line in enumerate(lines, 1):
         if len(line) > LONGEST:
             raise DataError(f"has more than {LONGEST:,} characters: give the values of a step", path=HERE, row=number)

@@ -9,4 +9,14 @@ from ostinato.plots.fan import forecast_fan
 from ostinato.plots.gates import gates
 from ostinato.plots.memory import memory
 
-__all__ = ["anomalies", "attention", "baselines", "confusion", "forecast_fan", "gates", "learning_curves", "losses", "memory"]
+__all__ = [
+    "anomalies",
+    "attention",
+    "baselines",
+    "confusion",
+    "forecast_fan",
+    "gates",
+    "learning_curves",
+    "losses",
+    "memory",
+]

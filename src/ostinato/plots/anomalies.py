@@ -68,6 +68,8 @@ def thinned(track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     kept: list[int] = []
     for part in parts:
         there = part[np.isfinite(track[part])]
-        kept += sorted({int(there[track[there].argmin()]), int(there[track[there].argmax()])}) if len(there) else [part[0]]
+        kept += (
+            sorted({int(there[track[there].argmin()]), int(there[track[there].argmax()])}) if len(there) else [part[0]]
+        )
     places = np.array(kept)
     return places, track[places]

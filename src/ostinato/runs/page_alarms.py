@@ -24,7 +24,10 @@ def rung(task: Detect, table: Table, outputs: Outputs) -> Iterator[Picture]:
     examples = task.examples(table)
     found = scores_of(outputs, examples, task.quiet)
     begins = np.cumsum([0, *(len(one.judged) for one in examples.read)])
-    heights = [float(np.nanmax(np.where(one.judged, mine.score, -np.inf))) for one, mine in zip(examples.read, found, strict=True)]
+    heights = [
+        float(np.nanmax(np.where(one.judged, mine.score, -np.inf)))
+        for one, mine in zip(examples.read, found, strict=True)
+    ]
     for row in np.argsort(-np.nan_to_num(np.array(heights), nan=-np.inf), kind="stable")[:DRAWN].tolist():
         one, mine, here = examples.read[row], found[row], examples.read[row].judged
         score = mine.score[here]

@@ -233,8 +233,10 @@ class Detect(Task):
         return found
 
     def frame(self, outputs: Outputs, table: Table) -> pl.DataFrame:
-        """One row a step: ``series`` (of several), ``time`` or ``step`` (from 1), then for each channel its value and
-        what was ``expected``, then ``score``, ``chance``, ``alarm`` (0 or 1), ``channel`` (of several) and ``truth``.
+        """One row a judged step.
+
+        ``series`` (of several), ``time`` or ``step`` (from 1), then for each channel its value and what was
+        ``expected``, then ``score``, ``chance``, ``alarm`` (0 or 1), ``channel`` (of several), ``truth`` where it is.
         """
         examples = self.examples(table)
         frames, begin = [], 0
@@ -266,8 +268,8 @@ class Detect(Task):
         more = f" and {len(self.channels) - 4:,} more channels" if len(self.channels) > 4 else ""
         labels = f"; labels '{self.label}', never learned from" if self.label else ""
         return (
-            f"{len(read):,} series of {spread(min(lengths), max(lengths))} steps; what comes next in {names}{more}, and "
-            f"so what does not come as expected; alarms wanted on {self.rate:g} of the steps{labels} ({self.mapping})"
+            f"{len(read):,} series of {spread(min(lengths), max(lengths))} steps; what comes next in {names}{more}, "
+            f"and so what does not come as expected; alarms wanted on {self.rate:g} of the steps{labels} ({self.mapping})"
         )
 
     def to_config(self) -> dict[str, Any]:
@@ -306,8 +308,8 @@ def _scales(values: np.ndarray, channels: tuple[str, ...], table: Table) -> tupl
     still = scale <= 1e-9 * np.maximum(np.abs(level), 1e-300)
     if still.all():
         raise DataError(
-            f"is {level[0]:g} at every step of the training part: there is nothing to expect from it. Train on a part in "
-            "which it moves (data.valid and data.test give it fewer steps), or compare with a number instead",
+            f"is {level[0]:g} at every step of the training part: there is nothing to expect from it. Train on a part "
+            "in which it moves (data.valid and data.test give it more or fewer steps), or compare with a number instead",
             path=table.path,
             column=channels[0],
         )
