@@ -40,6 +40,16 @@ QUIET = 100
 PUBLISHED = {"HTM": 70.1, "Random Cut Forest": 51.7, "windowed Gaussian": 39.6, "random": 11.0}
 """Profile standard, from the board of the benchmark."""
 
+TEXT = (
+    "The Numenta Anomaly Benchmark (`nab`): 58 series, 116 windows, each series watched value by value by a detector "
+    "that learned from its first 15 % (at most 750 steps) alone. 0 is no alarm at all, 100 every window found at its "
+    "first step; the threshold is the one that is best over all series, as for every detector on the benchmark's board "
+    "({board}; profile standard). The benchmark has no split: *chosen on* is every second series, on which views, doubt "
+    "and quiet steps were chosen among some seventy variants, with one seed and a prototype of the network; *untouched* "
+    "are the others, though their scores were seen. The rivals give one alarm an event too, which the published "
+    "detectors do not."
+)
+
 Corpus = dict[str, tuple[np.ndarray, list[tuple[int, int]]]]
 """Name of a series to its values and the first and last step of its windows."""
 
@@ -121,14 +131,9 @@ def section() -> str:
         f"| {name} | {' | '.join(spread(found[key]) for key in head)} |" for name, found in kept["detectors"].items()
     ]
     board = ", ".join(f"{name} {score}" for name, score in kept["published, standard"].items())
+    words = TEXT.format(board=board)
     return (
-        f"\n## Anomalies\n\n```\n{kept['command']}\n```\n\nThe Numenta Anomaly Benchmark (`nab`): 58 series, 116 windows, "
-        "each series watched value by value by a detector that learned from its first 15 % (at most 750 steps) alone. 0 is "
-        "no alarm at all, 100 every window found at its first step; the threshold is the one that is best over all series, "
-        f"as for every detector on the benchmark's board ({board}; profile standard). The benchmark has no split: *chosen "
-        "on* is every second series, on which views, doubt and quiet steps were chosen among some seventy variants with one "
-        "seed and a prototype of the network; *untouched* are the others, though their scores were seen. The rivals give one "
-        "alarm an event too, which the published detectors do not; their own scores would be lower without.\n\n"
+        f"\n## Anomalies\n\n```\n{kept['command']}\n```\n\n{words}\n\n"
         f"| | {' | '.join(head)} |\n| --- |{' --- |' * len(head)}\n" + "\n".join(rows) + "\n\n"
         f"{kept['seconds']} seconds in all ({kept['machine']}; {kept['date']}).\n"
     )

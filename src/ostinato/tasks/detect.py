@@ -269,7 +269,8 @@ class Detect(Task):
         labels = f"; labels '{self.label}', never learned from" if self.label else ""
         return (
             f"{len(read):,} series of {spread(min(lengths), max(lengths))} steps; what comes next in {names}{more}, "
-            f"and so what does not come as expected; alarms wanted on {self.rate:g} of the steps{labels} ({self.mapping})"
+            f"and so what does not come as expected; alarms wanted on {self.rate:g} of the steps{labels} "
+            f"({self.mapping})"
         )
 
     def to_config(self) -> dict[str, Any]:
@@ -309,7 +310,7 @@ def _scales(values: np.ndarray, channels: tuple[str, ...], table: Table) -> tupl
     if still.all():
         raise DataError(
             f"is {level[0]:g} at every step of the training part: there is nothing to expect from it. Train on a part "
-            "in which it moves (data.valid and data.test give it more or fewer steps), or compare with a number instead",
+            "in which it moves (data.valid and data.test say how long it is), or compare with a number instead",
             path=table.path,
             column=channels[0],
         )
