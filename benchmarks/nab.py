@@ -43,9 +43,9 @@ PUBLISHED = {"HTM": 70.1, "Random Cut Forest": 51.7, "windowed Gaussian": 39.6, 
 TEXT = (
     "The Numenta Anomaly Benchmark (`nab`): 58 series, 116 windows, each series watched value by value by a detector "
     "that learned from its first 15 % (at most 750 steps) alone. 0 is no alarm at all, 100 every window found at its "
-    "first step; the threshold is the one that is best over all series, as for every detector on the benchmark's board "
-    "({board}; profile standard). The benchmark has no split: *chosen on* is every second series, on which views, doubt "
-    "and quiet steps were chosen among some seventy variants, with one seed and a prototype of the network; *untouched* "
+    "first step; the threshold is the one that is best over all series, as for every detector on the board of the "
+    "benchmark ({board}; profile standard). The benchmark has no split: *chosen on* is every second series, on which views, "
+    "doubt and quiet steps were chosen among some seventy variants, with one seed and a prototype of the network; *untouched* "
     "are the others, though their scores were seen. The rivals give one alarm an event too, which the published "
     "detectors do not."
 )
