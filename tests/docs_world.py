@@ -97,7 +97,6 @@ def _series(folder: Path, generator: random.Random) -> None:
     broken = [int(300 <= step < 303) for step in range(len(load))]
     at = [start + timedelta(hours=step) for step in range(len(load))]
     _table(folder / "load.csv", [("time", "load", "label"), *zip(at, (f"{x:.2f}" for x in load), broken, strict=True)])
-    (folder / "values.txt").write_text("\n".join(f"{x:.2f}" for x in load[:20]) + "\n", encoding="utf-8")
     _table(folder / "sales.csv", [("shop", "day", "sold", "promotion"), *sales])
 
 
