@@ -213,6 +213,12 @@ def test_a_constant_series_is_refused_with_its_place(tmp_path: Path) -> None:
         fitted(table_of(np.full(50, NAN)))
 
 
+def test_series_too_short_to_divide(tmp_path: Path) -> None:
+    table = read(written(tmp_path / "short.csv", rows(["1", "2", "3"])))
+    with pytest.raises(DataError, match=r"short.csv: the longest series has 3 steps, and a detector needs 10"):
+        Detect.divide(table, DataSettings(), SETTINGS, 0)
+
+
 def test_one_constant_channel_of_several_is_watched_all_the_same() -> None:
     table = table_of(np.stack([wave(80), np.full(80, 3.0)], axis=1))
     task = fitted(table)

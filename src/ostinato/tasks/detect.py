@@ -31,6 +31,8 @@ FREEDOM = 4.0
 """Degrees of freedom of Student's distribution: tails heavy enough that a spike does not tear the mean away."""
 WINDOW = 64
 """Steps of a training window, if nothing is said."""
+SHORTEST = 10
+"""Steps that the longest series must have."""
 BLOCK = 50
 """Steps that are compared with a baseline as one."""
 SMALLEST = 1e-2
@@ -101,9 +103,20 @@ class Detect(Task):
         valid: Table | None = None,
         test: Table | None = None,
     ) -> Division:
-        """By time, each series for itself; a part keeps the steps before it as its past."""
+        """By time, each series for itself; a part keeps the steps before it as its past.
+
+        Raises:
+            DataError: every series is shorter than :data:`SHORTEST`; as :func:`~ostinato.tasks.forecast_parts.cut`.
+        """
         del seed
-        parts = cut(table, with_label(table, data), replace(settings, horizon=1), valid, test)
+        data = with_label(table, data)
+        longest = max(len(one) for one in series_of(table, data, Layout.of(table, data, ())))
+        if longest < SHORTEST:
+            raise DataError(
+                f"the longest series has {longest:,} steps, and a detector needs {SHORTEST} to learn, choose and test",
+                path=table.path,
+            )
+        parts = cut(table, data, replace(settings, horizon=1), valid, test)
         return Division(parts.train, parts.valid, parts.test)
 
     @classmethod
