@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from ostinato.data.media.sound import write_sound
 from ostinato.runs.demo_data import write_prose, write_sunspots
+from speech_toys import RATE, sentences
 
 ROOT = Path(__file__).parent.parent
 ENDINGS = {"Italian": ["elli", "ini", "ara"], "Japanese": ["moto", "yama", "saki"], "Polish": ["ski", "wicz", "czyk"]}
@@ -26,6 +28,7 @@ def make(folder: Path) -> None:
     _sentences(folder, generator)
     _series(folder, generator)
     _pairs(folder, generator)
+    _talks(folder)
 
 
 def _table(path: Path, rows: Iterable[Iterable[object]]) -> None:
@@ -38,6 +41,21 @@ def _names(folder: Path, generator: random.Random) -> None:
     rows = {(stem.capitalize() + ending, language) for stem in stems for language, e in ENDINGS.items() for ending in e}
     _table(folder / "names.csv", [("name", "language"), *sorted(rows)])
     _table(folder / "new.csv", [("name",), ("Kurosawa",), ("Mickiewicz",), ("Papadopoulos",)])
+
+
+def _talks(folder: Path) -> None:
+    """A table of made speech, its files, one file alone, and a folder for each of two words."""
+    rows: list[tuple[str, str]] = [("audio", "text")]
+    for number, (text, sound) in enumerate(zip(*sentences(40), strict=True)):
+        places = [folder / "talks" / f"{number:03d}.wav"]
+        places += [folder / "keywords" / ("low" if number % 2 else "high") / places[0].name] if number < 30 else []
+        places += [folder / "talk.wav"] if not number else []
+        for place in places:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            write_sound(place, sound, RATE)
+        rows.append((f"talks/{number:03d}.wav", text))
+    _table(folder / "talks.csv", rows)
+    (folder / "sentences.txt").write_text("".join(f"{text}\n" for text in sentences(60, seed=1)[0]), encoding="utf-8")
 
 
 def _splice(folder: Path, generator: random.Random) -> None:

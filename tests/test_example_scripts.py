@@ -55,6 +55,13 @@ def look_inside(text: str) -> None:
     assert numbers(r"(\d+)% right", text)[0] >= 95
 
 
+def speak_digits(text: str) -> None:
+    assert numbers(r"(\d+)%", text)[0] >= 90
+    dialled, *live = re.findall(r"^ +(\d+) +\d+$", text, re.MULTILINE)[:1] + re.findall(r"dialled: (.*)", text)
+    assert live[0].replace("·", "").replace(" ", "") == re.findall(r"^ +\d+ +(\d+)$", text, re.MULTILINE)[0]
+    assert dialled
+
+
 def translate_dates(text: str) -> None:
     assert numbers(r"(\d+)%", text)[0] >= 90
 
@@ -80,6 +87,7 @@ CHECKS = [
     adding_problem,
     sunspots,
     look_inside,
+    speak_digits,
     translate_dates,
     write_text,
 ]

@@ -23,6 +23,7 @@ SECTIONS = {
         "ostinato.Regressor",
         "ostinato.Tagger",
         "ostinato.LanguageModel",
+        "ostinato.Transcriber",
         "ostinato.Translator",
         "ostinato.Forecaster",
         "ostinato.Detector",

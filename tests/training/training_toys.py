@@ -55,6 +55,7 @@ class ToyTask:
     name: str = "toy"
     watch: str = "accuracy"
     higher_is_better: bool = True
+    decoder: str = ""
 
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
         targets = batch.targets.values if isinstance(batch.targets, Ragged) else batch.targets

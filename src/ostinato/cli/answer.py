@@ -16,36 +16,39 @@ from ostinato.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-    from ostinato.runs.loaded import Inspected
-    from ostinato.runs.watch import Watcher
+    from ostinato.runs.loaded import Inspected, LoadedModel
 
 commands = typer.Typer()
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or of a model.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Text = Annotated[list[str] | None, typer.Option("--text", help="A text instead of INPUT; may be repeated.")]
+READ = "Rows to predict: a file or a folder; - for what comes on standard input: raw 16-bit sound, a detector's values."
 Out = Annotated[str | None, typer.Option(help="A .csv, .parquet or .jsonl file instead of standard output.")]
 
 
 @commands.command("predict")
 def predict_command(
     run: RunArgument,
-    source: Annotated[
-        str | None, typer.Argument(metavar="INPUT", help="Rows to predict; - of a detector: values, a line a step.")
-    ] = None,
+    source: Annotated[str | None, typer.Argument(metavar="INPUT", help=READ)] = None,
     text: Text = None,
     best: Annotated[int, typer.Option(help="So many of the best translations of each row, with their scores.")] = 0,
     out: Out = None,
     device: Device = "auto",
 ) -> None:
-    """Answer every row of a file; the target may be absent. Prints CSV."""
+    """Answer every row of a file; the target may be absent. Prints CSV; of a single sound to transcribe its text."""
     with ending():
         rows = _source(source, text)
         from ostinato.runs.loaded import load
 
         model = load(run, device=device)
         if source == "-":
-            _follow(model.watch())
+            if out is not None or best:
+                raise UsageError("live answers are written as they come: leave --out and --best out")
+            _live(model)
+            return
+        if out is None and not best and _is_sound(rows) and model.task.name == "transcribe":
+            typer.echo(model.predict(rows)["prediction"].item())
             return
         emit(model.best(rows, best) if best else model.predict(rows), out)
         for note in model.notes(rows):
@@ -129,13 +132,24 @@ def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _follow(watcher: Watcher) -> None:
-    """Answers what comes in on standard input, line by line."""
+def _live(model: LoadedModel) -> None:
+    """Answers what comes in on standard input: a detector values, a transcriber sound."""
+    if model.task.name != "detect":
+        from ostinato.cli.ear import hear
+
+        hear(model.listen())
+        return
     from ostinato.cli.live import live
 
-    for line in live(watcher, sys.stdin):
+    for line in live(model.watch(), sys.stdin):
         sys.stdout.write(line)
         sys.stdout.flush()
+
+
+def _is_sound(rows: Any) -> bool:
+    from ostinato.data.media import kind_of
+
+    return isinstance(rows, str) and kind_of(rows) == "audio"
 
 
 def _source(source: str | None, text: list[str] | None) -> Any:

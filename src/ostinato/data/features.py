@@ -10,6 +10,7 @@ from torch import Tensor
 from ostinato.data.channels import Channels
 from ostinato.data.examples import SequenceExamples
 from ostinato.data.media.base import Media
+from ostinato.data.media.sounds import Sounds
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.static import STATIC_KINDS, Static
@@ -19,7 +20,7 @@ from ostinato.errors import DataError, ModelFolderError, nearest
 from ostinato.sequences import Ragged
 
 _PARTS = ("kind", "vocabulary", "characters", "channels")
-ENCODERS: Final[dict[Kind, type[Media]]] = {}
+ENCODERS: Final[dict[Kind, type[Media]]] = {Kind.AUDIO: Sounds}
 """What reads the files of a column."""
 
 
@@ -114,6 +115,11 @@ class Features:
         if tokens and "characters" in groups:
             characters = Vocabulary.fit([token for row in column.values for token in row], "char")
         return cls(column.name, column.kind, vocabulary, characters, static=static)
+
+    @property
+    def symbolic(self) -> bool:
+        """Whether a step is a symbol: of a vocabulary, or a base."""
+        return self.vocabulary is not None or self.kind == Kind.DNA
 
     def examples(self, table: Table, targets: Ragged | Tensor | None = None) -> SequenceExamples:
         """The rows as tensors, with ``targets`` put beside them.

@@ -8,13 +8,33 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class AudioSettings:
-    """How sound is read.
+    """How sound is read, and how it is changed at random for training.
 
     Args:
         rate: samples a second; other files are resampled; 0: that of the first file.
+        features: what a step is: ``log_mel`` energies or ``mfcc`` (cepstral coefficients).
+        frame: milliseconds that a frame hears.
+        hop: milliseconds from one frame to the next.
+        bands: of the mel scale.
+        coefficients: of ``mfcc``.
+        stack: frames side by side in a step, so that a sound has fewer steps.
+        speed: sounds are played up to this share faster or slower.
+        noise: white noise of up to so many times a sound's own root mean square is added.
+        mask_time: share of the steps that one of two masks hides at most (SpecAugment).
+        mask_bands: share of the bands that one of two masks hides at most.
     """
 
     rate: int = 0
+    features: Literal["log_mel", "mfcc"] = "log_mel"
+    frame: float = 25.0
+    hop: float = 10.0
+    bands: int = 40
+    coefficients: int = 13
+    stack: int = 1
+    speed: float = 0.0
+    noise: float = 0.0
+    mask_time: float = 0.0
+    mask_bands: float = 0.0
 
 
 @dataclass(frozen=True)

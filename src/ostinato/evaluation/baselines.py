@@ -9,7 +9,7 @@ from torch import nn
 
 from ostinato.data.table import Table
 from ostinato.errors import UsageError, nearest
-from ostinato.evaluation import translation
+from ostinato.evaluation import transcription, translation
 from ostinato.evaluation.anomalies import last_change, windowed_gaussian
 from ostinato.evaluation.around import step_logistic
 from ostinato.evaluation.constant import majority, mean
@@ -56,6 +56,7 @@ BASELINES: Final[dict[str, Callable[[Ground], Outputs]]] = {
     "kgram": _module(kgram),
     "windowed_gaussian": windowed_gaussian,
     "last_change": last_change,
+    "constant": _module(transcription.constant),
     "nearest": _module(translation.nearest),
     "dictionary": _module(translation.dictionary),
     **{name: _series(name) for name in SERIES_BASELINES},

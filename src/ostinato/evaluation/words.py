@@ -52,6 +52,7 @@ RIVALS: Final = {
     "ngram_logistic": "n-gram logistic regression",
     "kgram": "the k-gram",
     "nearest": "the answer of the nearest training example",
+    "constant": "always answering the text nearest to all others",
     "dictionary": "the dictionary, symbol by symbol",
     "repeat_last": "repeating the last value",
     "seasonal_naive": "repeating the last season",

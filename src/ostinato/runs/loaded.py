@@ -10,8 +10,9 @@ import polars as pl
 import torch
 
 from ostinato.data.examples import Batch, Examples
-from ostinato.data.table import Kind, Table
+from ostinato.data.table import MEDIA_KINDS, Kind, Table
 from ostinato.decoding import Sampling, samples
+from ostinato.decoding.listen import Listener
 from ostinato.decoding.written import best
 from ostinato.errors import DataError, UsageError, nearest
 from ostinato.evaluation.memory import MemoryProfile, memory_profile
@@ -97,6 +98,14 @@ class LoadedModel:
         table = self.read(source)
         frame = self.task.frame(predict(self.model, self.task, self.task.examples(table)), table)
         return beside(table, frame, self.recipe.data.target)
+
+    def listen(self) -> Listener:
+        """An ear for one live sound, which gives text as it is spoken.
+
+        Raises:
+            UsageError: the model is no transcriber of sound, or reads backwards too.
+        """
+        return Listener(self.model, self.task)
 
     def best(self, source: Source, count: int) -> pl.DataFrame:
         """The ``count`` best translations of every row: ``row`` from 1, ``rank``, ``prediction`` and ``score``.
@@ -301,6 +310,8 @@ def _step_names(task: Task, table: Table, row: int, count: int) -> tuple[str, ..
     if column in table.columns:
         value = table[column].values[row]
         vocabulary = getattr(features, "vocabulary", None) or getattr(task, "vocabulary", None)
+        if table[column].kind in MEDIA_KINDS:
+            value, vocabulary = range(1, count + 1), None
         pieces = list(vocabulary.pieces(value)) if vocabulary is not None else list(value)
         if all(isinstance(piece, str) for piece in pieces):
             names = [*[""] * (count - len(pieces)), *pieces][:count]

@@ -7,7 +7,7 @@ import json
 import platform
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -113,13 +113,24 @@ def save(model: nn.Module, task: Task, recipe: Recipe, table: Table, folder: str
 
 
 def read(folder: str | Path) -> Stored:
-    """Reads a model folder.
+    """Reads a model folder, and those that its task names.
 
     Raises:
         ModelFolderError: it is missing, truncated, altered, of a newer format, or a pickle; the file and the mend are
             named.
     """
-    folder = Path(folder)
+    stored = _read(Path(folder))
+    return replace(stored, task=stored.task.equipped(named))
+
+
+def named(folder: str) -> tuple[nn.Module, Task]:
+    """The model that a run folder (or a model folder) holds, and its task, for another task to use."""
+    run = Path(folder)
+    stored = _read(run / "model" if (run / "model" / CONFIG).is_file() else run)
+    return stored.model, stored.task
+
+
+def _read(folder: Path) -> Stored:
     config = _config(folder)
     weights = _weights(folder, config)
     place = folder / CONFIG

@@ -191,7 +191,7 @@ def written(prepared: Prepared, learned: Learned) -> Iterator[Sample]:
 
 
 def worst(prepared: Prepared, result: Result) -> Iterator[Sheet]:
-    """The surest wrong answers of a classifier, the largest errors of a regression."""
+    """The surest wrong answers of a classifier, the largest errors of a regression, the worst of written texts."""
     from ostinato.runs.reading import beside
 
     task, table = prepared.task, prepared.division.test
@@ -208,7 +208,10 @@ def worst(prepared: Prepared, result: Result) -> Iterator[Sheet]:
         wrong = frame.sort((pl.col("truth") - pl.col("prediction")).abs(), descending=True, nulls_last=True)
         title = "Largest errors"
     else:
-        return
+        scored = frame.with_columns(pl.Series("score", task.scores(result.outputs, prepared.test)))
+        ordered = scored.sort("score", descending=not task.higher_is_better, maintain_order=True).drop("score")
+        wrong = ordered.filter(pl.col("truth") != pl.col("prediction"))
+        title = "Furthest from the truth"
     columns = [name for name in wrong.columns if not name.startswith("p(")]
     if wrong.height:
         yield Sheet(title, columns, wrong.select(columns).head(SHOWN).rows())

@@ -9,6 +9,7 @@ from ostinato.tasks.language import Language
 from ostinato.tasks.regress import Regress
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.tag import Tag
+from ostinato.tasks.transcribe import Transcribe
 from ostinato.tasks.translate import Translate
 
 TASKS: dict[str, type[Task]] = {
@@ -19,6 +20,7 @@ TASKS: dict[str, type[Task]] = {
     "forecast": Forecast,
     "detect": Detect,
     "translate": Translate,
+    "transcribe": Transcribe,
 }
 """Name of a task to its class."""
 
@@ -34,6 +36,7 @@ __all__ = [
     "Tag",
     "Task",
     "TaskSettings",
+    "Transcribe",
     "Translate",
     "infer",
 ]

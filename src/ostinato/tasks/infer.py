@@ -42,7 +42,7 @@ def infer(table: Table, data: DataSettings, settings: TaskSettings) -> Choice:
         if any(data.target in column.channels for column in table):
             return Choice("forecast", f"'{data.target}' is a channel of a series", data.target)
         return _by_target(table, table[data.target], data)
-    choice = _of_series(table, settings) or _of_labels(table, data) or _of_text(table, data)
+    choice = _of_series(table, settings) or _of_labels(table, data) or _of_speech(table, data) or _of_text(table, data)
     if choice is None:
         found = ", ".join(f"'{column.name}' ({column.kind.value})" for column in table) or "there is no column"
         raise DataError(f"the columns leave open what to predict: {found}; choose one with --target", path=table.path)
@@ -71,6 +71,14 @@ def _of_labels(table: Table, data: DataSettings) -> Choice | None:
     return None
 
 
+def _of_speech(table: Table, data: DataSettings) -> Choice | None:
+    kinds = {column.kind for column in table}
+    found = candidates(table, data, {Kind.TEXT, Kind.TOKENS})
+    if Kind.AUDIO in kinds and len(found) == 1:
+        return Choice("transcribe", f"'{found[0]}' is text beside sounds", found[0])
+    return None
+
+
 def _of_text(table: Table, data: DataSettings) -> Choice | None:
     rest = [column for column in table if column.name not in {data.id, data.time} and column.kind != Kind.ID]
     if len(rest) == 1 and rest[0].kind in {Kind.TEXT, Kind.TOKENS, Kind.DNA}:
@@ -84,9 +92,8 @@ def _by_target(table: Table, target: Column, data: DataSettings) -> Choice:
         return _of_numbers(target)
     if target.kind in {Kind.TEXT, Kind.TOKENS, Kind.DNA} or (data.inputs and not sequences):
         if sequences:
-            return Choice(
-                "translate", f"'{name}' is {target.kind.value} to be written from '{sequences[0].name}'", name
-            )
+            task = "transcribe" if sequences[0].kind == Kind.AUDIO else "translate"
+            return Choice(task, f"'{name}' is {target.kind.value} to be written from '{sequences[0].name}'", name)
         given = ", ".join(f"'{one}'" for one in data.inputs)
         return Choice("language", f"'{name}' is text{f' to be written from {given}' if given else ''}", name)
     if target.kind == Kind.TAGS:

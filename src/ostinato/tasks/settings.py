@@ -11,9 +11,8 @@ class TaskSettings:
     """What is wanted.
 
     Args:
-        name: ``classify``, ``regress``, ``tag``, ``language``, ``forecast``, ``translate`` or
-            ``detect``;
-            empty: inferred from the data.
+        name: ``classify``, ``regress``, ``tag``, ``language``, ``forecast``, ``translate``,
+            ``transcribe`` or ``detect``; empty: inferred from the data.
         class_weights: ``balanced`` weighs each class by the inverse of its frequency.
         logit_adjustment: how far the loss makes up for rare labels: it is at ``logits + a ln(share of label)``, so
             that the logits favour rare ones; 0: not at all, 1: as if all labels were equally frequent.
@@ -27,11 +26,14 @@ class TaskSettings:
         quantiles: of the forecast; must hold 0.5.
         known: columns of the series that are known ahead (holidays, prices).
         calendar: whether hour, weekday and month of the time column are used as known ahead.
-        beam: beginnings of a translation that are kept at each step; 1: always the likeliest symbol.
+        beam: beginnings of a translation or transcript that are kept at each step; 1: always the likeliest symbol.
         length_weight: how far the length of a translation is weighed out of its probability, 0 to 1.
         coverage: how much it matters that every step of the source was looked at.
         alarms: the share of ordinary steps that a detector may give an alarm on.
         quiet: steps after an alarm in which only a stranger step is another one.
+        language: run folder of a language model of characters, which helps to transcribe; empty: none.
+        language_weight: how much its logarithm of a text's probability counts beside that of the sound.
+        word_bonus: added for every word of a transcript, since a language model favours few.
         features: feature groups a tagger sees beside the token: ``characters``, ``lower``.
     """
 
@@ -52,4 +54,7 @@ class TaskSettings:
     coverage: float = 0.0
     alarms: float = 0.001
     quiet: int = 100
+    language: str = ""
+    language_weight: float = 0.5
+    word_bonus: float = 0.0
     features: tuple[str, ...] = ("characters",)

@@ -60,7 +60,7 @@ class Tag(Labelled):
     @property
     def baselines(self) -> tuple[str, ...]:
         """Majority and the network without memory; for symbols also n-grams around the step."""
-        symbols = ("ngram_logistic",) if self.features.kind != Kind.SERIES else ()
+        symbols = ("ngram_logistic",) if self.features.symbolic else ()
         return ("majority", "feed_forward", *symbols)
 
     @classmethod

@@ -56,6 +56,7 @@ class Translate(Task):
 
     name: ClassVar[str] = "translate"
     reads: ClassVar[Layout] = "pairs"
+    decoder: ClassVar[str] = "search"
     defaults: ClassVar[dict[str, Any]] = {
         "data.unit": "auto",
         "model.bidirectional": True,

@@ -135,8 +135,8 @@ def why_not_carried(model: nn.Module, task: Task) -> str:
     settings = getattr(model, "settings", None)
     if task.spec.outputs == "horizon":
         return "a forecast reads its look-back as a whole"
-    if task.spec.outputs == "text":
-        return "what is written depends on the whole source"
+    if task.decoder:
+        return "an answer is searched for in the whole sequence"
     if getattr(settings, "bidirectional", False):
         return "the model also reads backwards, from the end; set model.bidirectional=false"
     if getattr(settings, "segment", 1) > 1:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.data.examples import Batch, Examples
-from ostinato.decoding.written import answers, search_of
+from ostinato.decoding.decoders import decoder_of
 from ostinato.tasks.base import Outputs, Task
 from ostinato.training.bptt import why_not_carried
 from ostinato.training.stream import Stream
@@ -62,7 +62,7 @@ def evaluate_loss(
 class Assessment:
     """One pass over examples without gradient, which gives their loss, their outputs, or both (see `predict`).
 
-    ``greedy``: what is written is searched without a beam, which is quicker.
+    ``greedy``: answers that are searched are searched without a beam, which is quicker.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Assessment:
         self.most_steps = max(1, MOST_NUMBERS // width)
         self.window = 0 if why_not_carried(model, task) else min(window or self.most_steps, self.most_steps)
         self.batch_size, self.device = max(1, batch_size), torch.device(device)
-        self.search = search_of(task, width=1 if greedy else 0)
+        self.decode = decoder_of(task, greedy=greedy)
         self.answers, self.losses = 0, False
 
     def run(self, *, loss: bool = True, outputs: bool = True) -> tuple[float, Outputs]:
@@ -96,9 +96,10 @@ class Assessment:
             with torch.inference_mode():
                 for output, batch, starts in self._pieces():
                     if outputs:
-                        answer = output if self.search is None else answers(self.model, batch, self.search)
+                        answer = output if self.decode is None else self.decode(self.model, batch, output)
+                        assert answer is not None
                         collected.add(self.task.outputs(answer, batch), batch, starts)
-                    if loss:
+                    if loss and output is not None:
                         mean, count = self.task.loss(output, batch)
                         if count:  # or the mean may be NaN
                             total, self.answers = total + float(mean) * count, self.answers + count
@@ -106,13 +107,13 @@ class Assessment:
             self.model.train(was_training)
         return total / self.answers if self.answers else float("nan"), collected.outputs() if outputs else {}
 
-    def _pieces(self) -> Iterator[tuple[Tensor, Batch, Tensor]]:
-        """Output, batch, and the step at which each of its sequences begins here."""
+    def _pieces(self) -> Iterator[tuple[Tensor | None, Batch, Tensor]]:
+        """Output (None where only a decoder might want it), batch, and where each of its sequences begins here."""
         for index in self._chunks():
             batch = self.examples.take(index).to(self.device)
             longest = int(batch.inputs.lengths.max())
-            if self.task.spec.outputs == "text":
-                yield (self.model(batch)[0] if self.losses else torch.empty(0)), batch, torch.zeros_like(index)
+            if self.decode is not None:
+                yield (self.model(batch)[0] if self.losses else None), batch, torch.zeros_like(index)
             elif not self.window or longest <= self.window:
                 yield self.model(batch)[0], batch, torch.zeros_like(index)
             elif self.task.spec.outputs == "step":
