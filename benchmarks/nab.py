@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,10 +69,15 @@ def corpus(folder: Path) -> Corpus:
     return found
 
 
+def detector(seed: int) -> Detector:
+    """The product's own, with a short training: there are no more than 750 steps, and none to validate on."""
+    return Detector(quiet=QUIET, valid=0.0, epochs=16, random_state=seed, settings={"training.epoch_size": 64})
+
+
 def network(values: np.ndarray, seed: int) -> np.ndarray:
     """The scores of the product's own detector."""
     torch.set_num_threads(1)
-    model = Detector(quiet=QUIET, valid=0.0, random_state=seed)
+    model = detector(seed)
     try:
         model.fit(values[: probation(len(values))])
     except DataError:  # constant: nothing to expect, so nothing is unexpected until it moves
@@ -106,10 +112,11 @@ DETECTORS: Mapping[str, Callable[[np.ndarray, int], np.ndarray]] = {
 
 def judged(name: str, series: Corpus, seed: int) -> dict[str, Judged]:
     """A detector on every series."""
-    return {
-        key: Judged(DETECTORS[name](values, seed), windows, probation(len(values)))
-        for key, (values, windows) in series.items()
-    }
+    found = {}
+    for number, (key, (values, windows)) in enumerate(series.items(), 1):
+        found[key] = Judged(DETECTORS[name](values, seed), windows, probation(len(values)))
+        print(f"{name}, seed {seed}: {number} of {len(series)} series", end="\r", file=sys.stderr, flush=True)
+    return found
 
 
 def scores(found: Mapping[str, Judged]) -> dict[str, float]:
@@ -147,7 +154,7 @@ def spread(values: list[float]) -> str:
 def picture(series: Corpus, name: str, steps: int, path: Path) -> None:
     """The last steps of a series, as the report of a run draws them."""
     values, windows = series[name]
-    model = Detector(quiet=QUIET, valid=0.0).fit(values[: probation(len(values))])
+    model = detector(0).fit(values[: probation(len(values))])
     outputs, table = model._outputs(values)
     found, begin = scores_of(outputs, model.task_.examples(table), QUIET)[0], len(values) - steps
     path.write_text(

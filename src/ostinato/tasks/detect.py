@@ -62,7 +62,7 @@ class Detect(Task):
         "model.hidden": 24,
         "training.epochs": 20,
         "training.batch_size": 8,
-        "training.epoch_size": 1000,
+        "training.epoch_size": 256,
         "optimizer.learning_rate": 1e-2,
     }
 
