@@ -79,12 +79,6 @@ def test_lines_that_are_no_values(
     assert words in err
 
 
-def test_only_a_detector_reads_lines(call: Call, classifier: Path) -> None:
-    code, _, err = call("predict", classifier, "-")
-    assert code == 2
-    assert "only a detector watches a series" in err
-
-
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [

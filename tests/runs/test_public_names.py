@@ -22,6 +22,7 @@ DOCUMENTED = {
     "Regressor",
     "Tagger",
     "TrainingError",
+    "Transcriber",
     "Translator",
     "UsageError",
     "__version__",
