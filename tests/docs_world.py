@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import math
 import random
 import sys
@@ -10,6 +11,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
+from films import square, write_film
 from ostinato.data.media.sound import write_sound
 from ostinato.runs.demo_data import write_prose, write_sunspots
 from speech_toys import RATE, sentences
@@ -28,6 +33,9 @@ def make(folder: Path) -> None:
     _sentences(folder, generator)
     _series(folder, generator)
     _pairs(folder, generator)
+    _sight(folder, generator)
+    _genome(folder, generator)
+    _spans(folder, generator)
     _talks(folder)
 
 
@@ -128,6 +136,53 @@ def _pairs(folder: Path, generator: random.Random) -> None:
         for suffix, lines in (("de", said), ("en", [[words[word] for word in row] for row in said])):
             text = "\n".join(" ".join(row) for row in lines) + "\n"
             (folder / f"{part}.{suffix}").write_text(text, encoding="utf-8")
+
+
+def _sight(folder: Path, generator: random.Random) -> None:
+    """Films of squares that move to one side; images of bars, in folders, as an idx file, and with words for them."""
+    for number in range(24):
+        way, top = ("left", "right")[number % 2], generator.randrange(40)
+        shown = [square(top, 20 + (2 if way == "right" else -2) * step, 48, 8) for step in range(8)]
+        write_film(folder / "clips" / way / f"{number}.mp4", shown, 10)
+    captions, pixels, labels = [("picture", "said")], [], []
+    for number in range(60):
+        label = number % 2
+        image = np.array([[generator.randrange(60) for _ in range(8)] for _ in range(8)], np.uint8)
+        image[(slice(2, 5), slice(None)) if label else (slice(None), slice(2, 5))] = 220
+        (folder / "digits" / str(label)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / "digits" / str(label) / f"{number}.png")
+        captions.append((f"digits/{label}/{number}.png", ("a pole", "a beam")[label]))
+        pixels.append(image)
+        labels.append(label)
+    _table(folder / "captions.csv", captions)
+    for name, values in (("images-idx3", np.stack(pixels)), ("labels-idx1", np.array(labels, np.uint8))):
+        head = bytes([0, 0, 8, values.ndim]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
+        (folder / f"digits-{name}-ubyte.gz").write_bytes(gzip.compress(head + values.tobytes()))
+
+
+def _genome(folder: Path, generator: random.Random) -> None:
+    """A genome of two chromosomes, and a folder of pieces by their class."""
+
+    def bases(count: int) -> str:
+        return "".join(generator.choices("ACGT", k=count))
+
+    (folder / "genome.fa").write_text(f">chr1 made\n{bases(3000)}\n>chr2 made\n{bases(2400)}\n", encoding="utf-8")
+    for part, count in (("pieces", 60), ("new_pieces", 20)):
+        (folder / part).mkdir(exist_ok=True)
+        for kind, site in (("enhancer", "TGAGTCA"), ("other", "")):
+            rows = [f">{kind}{n}\n{bases(20)}{site or bases(7)}{bases(20)}\n" for n in range(count)]
+            (folder / part / f"{kind}.fa").write_text("".join(rows), encoding="utf-8")
+
+
+def _spans(folder: Path, generator: random.Random) -> None:
+    people, places = ["Ada", "Grace", "Alan"], ["Paris", "New York", "Oslo"]
+    lines = ["-DOCSTART- O", ""]
+    for number in range(120):
+        who, where = generator.choice(people), generator.choice(places).split()
+        rows = [(who, "B-PER"), ("lives", "O"), ("in", "O"), (where[0], "B-LOC"), *[(w, "I-LOC") for w in where[1:]]]
+        lines += [*(f"{word} {tag}" for word, tag in rows), ". O", ""]
+        lines += ["-DOCSTART- O", ""] if number % 10 == 9 and number < 119 else []
+    (folder / "names.conll").write_text("\n".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -41,6 +41,13 @@ def tag_words(text: str) -> None:
     assert "we/PRON  can/AUX  fish/VERB\nthe/DET  can/NOUN  fell/VERB" in text
 
 
+def dna(text: str) -> None:
+    assert numbers(r"(\d+)%", text)[0] >= 90
+    assert min(numbers(r"site at \d+: (\S+)", text)) > 0.9
+    assert numbers(r"in the mean: (\S+)", text)[0] < 0.3
+    assert 'track type=bedGraph name="p(bound)"\nchr0\t' in text
+
+
 def adding_problem(text: str) -> None:
     feed_forward, rnn, lstm = numbers(r"mean squared error (\S+)", text)
     assert lstm < 0.02 < min(feed_forward, rnn)
@@ -66,6 +73,17 @@ def translate_dates(text: str) -> None:
     assert numbers(r"(\d+)%", text)[0] >= 90
 
 
+def films(text: str) -> None:
+    assert numbers(r"new films: (\d+)%", text)[0] >= 90
+    assert "without memory" in text
+
+
+def next_frame(text: str) -> None:
+    model, copy = (numbers(rf"{name} (\d\.\d+)", text)[0] for name in ("the model", "the last frame"))
+    assert model < copy / 2
+    assert "it beats the copy" in text
+
+
 def write_text(text: str) -> None:
     learned, blind = numbers(r"(\d\.\d\d) (?:nats|for)", text)
     assert learned < 2.2 < blind
@@ -84,11 +102,14 @@ CHECKS = [
     classify_names,
     tag_words,
     find_anomalies,
+    dna,
     adding_problem,
     sunspots,
     look_inside,
     speak_digits,
     translate_dates,
+    films,
+    next_frame,
     write_text,
 ]
 

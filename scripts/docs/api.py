@@ -46,6 +46,8 @@ SECTIONS = {
         "ostinato.nn.IndRNN",
         "ostinato.nn.SLSTM",
         "ostinato.nn.MLSTM",
+        "ostinato.nn.ConvLSTM",
+        "ostinato.models.NextFrame",
         "ostinato.nn.Layer",
         "ostinato.nn.Traced",
         "ostinato.nn.Stream",

@@ -57,6 +57,12 @@ class ToyTask:
     higher_is_better: bool = True
     decoder: str = ""
 
+    def draw(self, examples: SequenceExamples, index: Tensor) -> Batch:
+        return examples.take(index)
+
+    def views(self, batch: Batch) -> tuple[Batch, ...]:
+        return (batch,)
+
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
         targets = batch.targets.values if isinstance(batch.targets, Ragged) else batch.targets
         return nn.functional.cross_entropy(output.float(), targets), len(targets)

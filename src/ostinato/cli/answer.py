@@ -33,13 +33,20 @@ def predict_command(
     source: Annotated[str | None, typer.Argument(metavar="INPUT", help=READ)] = None,
     text: Text = None,
     best: Annotated[int, typer.Option(help="So many of the best translations of each row, with their scores.")] = 0,
-    out: Out = None,
+    window: Annotated[int, typer.Option(help="Along DNA: an answer for each window of so many bases.")] = 0,
+    step: Annotated[int, typer.Option(help="Bases from one window to the next.  [--window]")] = 0,
+    label: Annotated[str, typer.Option(help="The label whose probability a .bedgraph holds.")] = "",
+    out: Annotated[str | None, typer.Option(help="A .csv, .parquet, .jsonl, .bed or .bedgraph file.")] = None,
     device: Device = "auto",
 ) -> None:
-    """Answer every row of a file; the target may be absent. Prints CSV; of a single sound to transcribe its text."""
+    """Answer every row of a file; the target may be absent.
+
+    Prints CSV; of a single sound to transcribe its text; along DNA it writes a track.
+    """
     with ending():
         rows = _source(source, text)
         from ostinato.runs.loaded import load
+        from ostinato.runs.track import is_track, write_track
 
         model = load(run, device=device)
         if source == "-":
@@ -50,7 +57,14 @@ def predict_command(
         if out is None and not best and _is_sound(rows) and model.task.name == "transcribe":
             typer.echo(model.predict(rows)["prediction"].item())
             return
-        emit(model.best(rows, best) if best else model.predict(rows), out)
+        if is_track(out):
+            frame = model.track(rows, window, step)
+            write_track(frame, str(out), label)
+            typer.echo(f"{out}: {frame.height:,} intervals", err=True)
+        elif window or step:
+            emit(model.track(rows, window, step), out)
+        else:
+            emit(model.best(rows, best) if best else model.predict(rows), out)
         for note in model.notes(rows):
             typer.echo(f"note: {note}", err=True)
 

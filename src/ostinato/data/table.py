@@ -24,7 +24,7 @@ class Kind(StrEnum):
     SERIES    ``list[numpy.ndarray]``: ``(T, C)`` float64 each, NaN where a value is missing
     AUDIO     ``list[pathlib.Path]``: a sound file each
     VIDEO     ``list[pathlib.Path]``: a film each, or a folder of its frames
-    IMAGE     ``list[pathlib.Path]``: an image each
+    IMAGE     ``list[pathlib.Path]``: an image each; or its pixels, ``numpy.ndarray (height, width)`` uint8
     NUMBER    ``numpy.ndarray (rows,)`` float64, NaN where missing
     CATEGORY  ``list[str]``
     TIME      ``list[numpy.ndarray]``: ``(T,)`` datetime64[ns] each, aligned with a series

@@ -16,6 +16,7 @@ from ostinato.evaluation.constant import majority, mean
 from ostinato.evaluation.feed_forward import feed_forward
 from ostinato.evaluation.ground import Ground
 from ostinato.evaluation.kgram_model import kgram
+from ostinato.evaluation.logistic import logistic
 from ostinato.evaluation.ngrams import ngram_logistic
 from ostinato.evaluation.series import SERIES_BASELINES
 from ostinato.evaluation.words import RIVALS as NAMES
@@ -24,7 +25,7 @@ from ostinato.tasks.forecast import Forecast
 from ostinato.tasks.forecast_windows import WindowExamples
 from ostinato.training import OptimizerSettings, TrainingSettings
 
-__all__ = ["BASELINES", "NAMES", "baseline"]
+__all__ = ["BASELINES", "NAMES", "ask", "baseline"]
 
 
 def _module(fit: Callable[[Ground], nn.Module]) -> Callable[[Ground], Outputs]:
@@ -53,6 +54,7 @@ BASELINES: Final[dict[str, Callable[[Ground], Outputs]]] = {
     "mean": _module(mean),
     "feed_forward": _module(feed_forward),
     "ngram_logistic": _ngrams,
+    "logistic": _module(logistic),
     "kgram": _module(kgram),
     "windowed_gaussian": windowed_gaussian,
     "last_change": last_change,
@@ -90,7 +92,13 @@ def baseline(
     Raises:
         UsageError: no such baseline, or it cannot serve this task.
     """
+    return ask(
+        name, Ground(task, train, valid, test, seed, training or TrainingSettings(), optimizer or OptimizerSettings())
+    )
+
+
+def ask(name: str, ground: Ground) -> Outputs:
+    """:func:`baseline` on a ground that several of them share, so that files are read once for all."""
     if name not in BASELINES:
         raise UsageError(f"no baseline '{name}'.{nearest(name, list(BASELINES))}")
-    ground = Ground(task, train, valid, test, seed, training or TrainingSettings(), optimizer or OptimizerSettings())
     return BASELINES[name](ground)

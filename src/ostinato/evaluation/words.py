@@ -9,6 +9,8 @@ METRICS: Final = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
     "span_f1": "span F1",
+    "span_precision": "span precision",
+    "span_recall": "span recall",
     "log_loss": "log loss",
     "error": "error",
     "mae": "mean absolute error",
@@ -35,11 +37,14 @@ METRICS: Final = {
 """Metric keys as they are called in a sentence."""
 
 SHARES: Final = frozenset(
-    {"accuracy", "macro_f1", "span_f1", "error", "coverage", "wer", "cer", "precision", "recall", "f1", "alarm_rate"}
+    {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "error", "coverage", "wer", "cer"}
+    | {"precision", "recall", "f1", "alarm_rate"}
 )
 """Metrics between 0 and 1 that are told in per cent."""
 
-HIGHER: Final = frozenset({"accuracy", "macro_f1", "span_f1", "bleu", "precision", "recall", "f1", "nab"})
+HIGHER: Final = frozenset(
+    {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "bleu", "precision", "recall", "f1", "nab"}
+)
 """Metrics of which more is better; those in ``LEVELS`` should be near their level, of all others less is better."""
 
 LEVELS: Final = frozenset({"coverage", "alarm_rate"})
@@ -50,6 +55,7 @@ RIVALS: Final = {
     "mean": "always answering the mean",
     "feed_forward": "the feed-forward network",
     "ngram_logistic": "n-gram logistic regression",
+    "logistic": "logistic regression on all pixels",
     "kgram": "the k-gram",
     "nearest": "the answer of the nearest training example",
     "constant": "always answering the text nearest to all others",

@@ -26,7 +26,7 @@ class ModelSettings:
         layers: ``L``.
         bidirectional: whether a second direction reads from the end; never for a causal task.
         embedding: size of a symbol's vector; 0: chosen from the vocabulary. Values go through a linear layer of this
-            size; 0: straight in.
+            size; 0: straight in. A frame of film becomes a vector of this size; 0: 64.
         segment: steps read at once: a layer then has ``segment`` times fewer to go through and to remember. Only where
             the answer is one a sequence.
         dropout: on what a layer reads from the one below and on what the head reads, the same units at every step.

@@ -118,6 +118,12 @@ class LoadedModel:
         rows = [(row, rank, *pair) for row, found in enumerate(answers, 1) for rank, pair in enumerate(found, 1)]
         return pl.DataFrame(rows, schema=["row", "rank", "prediction", "score"], orient="row")
 
+    def track(self, source: Source, window: int = 0, step: int = 0) -> pl.DataFrame:
+        """Scores along sequences of DNA: see :func:`ostinato.runs.track.track`."""
+        from ostinato.runs.track import track
+
+        return track(self.model, self.task, self.read(source), window, step)
+
     def evaluate(self, source: Source) -> dict[str, float]:
         """The metrics on rows whose target is known; a forecast: over the last ``data.test`` of each series.
 

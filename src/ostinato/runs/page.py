@@ -26,6 +26,7 @@ from ostinato.runs.report import Picture, Report, Results, Sample, Sheet, report
 from ostinato.runs.result import Result
 from ostinato.tasks import Classify, Detect, Forecast, Language, Tag
 from ostinato.tasks.base import target_array
+from ostinato.tasks.labels import best
 from ostinato.version import __version__
 
 SHOWN = 10
@@ -133,7 +134,7 @@ def _confusion(prepared: Prepared, result: Result) -> Picture:
     task = prepared.task
     assert isinstance(task, Classify | Tag)
     names = task.labels.names
-    truth, answer = target_array(prepared.test), result.outputs["probabilities"].argmax(1)
+    truth, answer = target_array(prepared.test), best(result.outputs)
     known = truth >= 0
     counts = np.zeros((len(names), len(names)), dtype=np.int64)
     np.add.at(counts, (truth[known], answer[known]), 1)

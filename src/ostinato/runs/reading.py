@@ -38,6 +38,8 @@ def read_like(source: Source, data: DataSettings, kinds: Mapping[str, str], layo
         DataError: the file is wrong, or a cell cannot be read as its column's kind.
     """
     said = {name: kind for name, kind in data.kinds.items() if name == data.target}
+    if isinstance(source, str | Path) and Path(source).is_dir():  # are folders of images films, or classes?
+        said |= {name: kind for name, kind in kinds.items() if kind in MEDIA_KINDS}
     heard = {kind for name, kind in kinds.items() if kind in MEDIA_KINDS and name != data.target}
     if isinstance(source, list) and len(heard) == 1:  # names of files are no text
         said |= {SEQUENCE: heard.pop()}
@@ -62,12 +64,17 @@ def layout_of(table: Table) -> str:
 
 
 def named_as(table: Table, kinds: Mapping[str, str], target: str) -> Table:
-    """Under the names of the model: a list of sequences, or a file of sound or film, is its only sequence column."""
-    given = next((name for name in (SEQUENCE, *MEDIA_KINDS) if name in table.columns and name not in kinds), "")
-    if not given:
-        return table
+    """The model's only sequence column under its name: a list of sequences, a file of sound or film, or tokens.
+
+    CoNLL-U calls its tokens ``form`` and CoNLL ``tokens``; a tagger of either reads both.
+    """
     inputs = [name for name, kind in kinds.items() if name != target and Kind(kind) in SEQUENCE_KINDS]
-    if len(inputs) != 1:
+    if len(inputs) != 1 or inputs[0] in table.columns:
+        return table
+    tokens = [c.name for c in table if c.kind == kinds[inputs[0]] == Kind.TOKENS]
+    named = [name for name in (SEQUENCE, *MEDIA_KINDS) if name in table.columns and name not in kinds]
+    given = named[0] if named else tokens[0] if len(tokens) == 1 else ""
+    if not given:
         return table
     columns = {(inputs[0] if c.name == given else c.name): c for c in table}
     renamed = {name: replace(column, name=name) for name, column in columns.items()}

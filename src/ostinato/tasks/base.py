@@ -63,7 +63,7 @@ class Task(ABC):
     def baselines(self) -> tuple[str, ...]:
         """Keys of the baselines to beat.
 
-        From ``majority, mean, feed_forward, ngram_logistic, kgram, repeat_last, seasonal_naive, random_walk``.
+        Of ``majority, mean, feed_forward, ngram_logistic, logistic, kgram, repeat_last, seasonal_naive, random_walk``.
         """
 
     @classmethod
@@ -115,11 +115,15 @@ class Task(ABC):
     def draw(self, examples: Examples, index: Tensor) -> Batch:
         """The examples ``index`` ``(B,)`` to learn from, with the changes a task makes to each at random.
 
-        A change draws from PyTorch's own random numbers alone, which a checkpoint holds.
+        A change draws from PyTorch's own random numbers alone, which the trainer seeds for each batch.
         """
         batch = examples.take(index)
         media = getattr(getattr(self, "features", None), "media", None)
         return batch if media is None else replace(batch, inputs=media.vary(batch.inputs))
+
+    def views(self, batch: Batch) -> tuple[Batch, ...]:
+        """The ways in which a batch is read to be answered: a model's answer is the mean of its outputs over them."""
+        return (batch,)
 
     def size(self, table: Table, examples: Examples) -> str:
         """What a part holds: rows, and where these are cut up, what they are cut into: ``8 series (120 windows)``."""

@@ -35,6 +35,8 @@ class TaskSettings:
         language_weight: how much its logarithm of a text's probability counts beside that of the sound.
         word_bonus: added for every word of a transcript, since a language model favours few.
         features: feature groups a tagger sees beside the token: ``characters``, ``lower``.
+        crf: whether a tagger weighs the labels of a sequence together (a conditional random field over neighbours)
+            and answers with the likeliest sequence of labels, not with the likeliest label of each step.
     """
 
     name: str = ""
@@ -58,3 +60,4 @@ class TaskSettings:
     language_weight: float = 0.5
     word_bonus: float = 0.0
     features: tuple[str, ...] = ("characters",)
+    crf: bool = False

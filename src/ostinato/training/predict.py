@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -110,16 +110,23 @@ class Assessment:
     def _pieces(self) -> Iterator[tuple[Tensor | None, Batch, Tensor]]:
         """Output (None where only a decoder might want it), batch, and where each of its sequences begins here."""
         for index in self._chunks():
-            batch = self.examples.take(index).to(self.device)
-            longest = int(batch.inputs.lengths.max())
-            if self.decode is not None:
-                yield (self.model(batch)[0] if self.losses else None), batch, torch.zeros_like(index)
-            elif not self.window or longest <= self.window:
-                yield self.model(batch)[0], batch, torch.zeros_like(index)
-            elif self.task.spec.outputs == "step":
-                yield from self._steps(batch)
-            else:
-                yield from self._ends(batch)
+            views = self.task.views(self.examples.take(index).to(self.device))
+            for pieces in zip(*map(self._read, views), strict=True):
+                output, batch, starts = pieces[0]
+                if len(pieces) > 1:
+                    output = _mean([piece[0] for piece in pieces])
+                yield output, batch, starts
+
+    def _read(self, batch: Batch) -> Iterator[tuple[Tensor | None, Batch, Tensor]]:
+        begin = torch.zeros(len(batch), dtype=torch.int64)
+        if self.decode is not None:
+            yield (self.model(batch)[0] if self.losses else None), batch, begin
+        elif not self.window or int(batch.inputs.lengths.max()) <= self.window:
+            yield self.model(batch)[0], batch, begin
+        elif self.task.spec.outputs == "step":
+            yield from self._steps(batch)
+        else:
+            yield from self._ends(batch)
 
     def _chunks(self) -> Iterator[Tensor]:
         """Indices of like lengths, shortest first, so many at once as memory allows."""
@@ -148,6 +155,12 @@ class Assessment:
             answers[window.rows.to(output.device)] = output
         assert answers is not None  # a batch has at least one window
         yield answers, batch, torch.zeros(len(batch), dtype=torch.int64)
+
+
+def _mean(outputs: Sequence[Tensor | None]) -> Tensor | None:
+    """Over the views of a batch; None where a decoder wants no output."""
+    there = [output for output in outputs if output is not None]
+    return torch.stack(there).mean(0) if there else None
 
 
 class _Collector:

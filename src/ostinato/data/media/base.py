@@ -27,6 +27,11 @@ class Media(Protocol):
         """``(C, H, W)`` where a step is a picture; else empty."""
         return ()
 
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Mean and standard deviation of steps that are bytes; else empty."""
+        return ()
+
     def encode(self, column: Column, table: Table) -> Ragged:
         """The files as steps ``(N, size)``; raises ``DataError`` on a file that cannot be read."""
         ...
