@@ -61,7 +61,11 @@ class Watcher:
         self.task = task
         self.streams: list[Stream] = [cast(Layer, layer).stream() for layer in model.stack.layers]
         front, head = model.front.embedding, cast(nn.Linear, model.head.linear)
-        self.front = None if front is None else (_array(front.weight), _array(cast(torch.Tensor, front.bias)))
+        self.front = (
+            None
+            if front is None
+            else (_array(cast(torch.Tensor, front.weight)), _array(cast(torch.Tensor, front.bias)))
+        )
         self.head = _array(head.weight), _array(head.bias)
         self.level, self.scale = np.array(task.level), np.array(task.scale)
         self.scorer = Scorer(len(task.channels), task.quiet)
