@@ -38,7 +38,7 @@ def predict_command(
     window: Annotated[int, typer.Option(help="Along DNA: an answer for each window of so many bases.")] = 0,
     step: Annotated[int, typer.Option(help="Bases from one window to the next.  [--window]")] = 0,
     label: Annotated[str, typer.Option(help="The label whose probability a .bedgraph holds.")] = "",
-    out: Annotated[str | None, typer.Option(help="A .csv, .parquet, .jsonl, .bed or .bedgraph file; of sound, a .wav.")] = None,
+    out: Annotated[str | None, typer.Option(help="A .csv, .parquet, .jsonl, .bed, .bedgraph or .wav file.")] = None,
     device: Device = "auto",
 ) -> None:
     """Answer every row of a file; the target may be absent.
