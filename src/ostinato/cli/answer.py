@@ -24,9 +24,7 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Text = Annotated[list[str] | None, typer.Option("--text", help="A text instead of INPUT; may be repeated.")]
 READ = "Rows to predict: a file or a folder; - for what comes on standard input: raw 16-bit sound, a detector's values."
-Out = Annotated[
-    str | None, typer.Option(help="A .csv, .parquet or .jsonl file instead of standard output; of sound, a .wav.")
-]
+Out = Annotated[str | None, typer.Option(help="A .csv, .parquet or .jsonl file instead of standard output.")]
 
 
 @commands.command("predict")
@@ -38,9 +36,7 @@ def predict_command(
     window: Annotated[int, typer.Option(help="Along DNA: an answer for each window of so many bases.")] = 0,
     step: Annotated[int, typer.Option(help="Bases from one window to the next.  [--window]")] = 0,
     label: Annotated[str, typer.Option(help="The label whose probability a .bedgraph holds.")] = "",
-    out: Annotated[
-        str | None, typer.Option(help="A .csv, .parquet, .jsonl, .bed or .bedgraph file; of sound, a .wav.")
-    ] = None,
+    out: Annotated[str | None, typer.Option(help="A .csv, .parquet, .jsonl, .bed, .bedgraph or .wav file.")] = None,
     device: Device = "auto",
 ) -> None:
     """Answer every row of a file; the target may be absent.
