@@ -25,6 +25,11 @@ class DecodeSettings(Protocol):
     """What a forecast model reads of the ``task`` group (models and tasks stand side by side, so no import)."""
 
     @property
+    def head(self) -> str:
+        """``quantiles``, or a distribution, whose place is its first number."""
+        ...
+
+    @property
     def decode(self) -> str:
         """``direct`` or ``rollout``."""
         ...
@@ -48,7 +53,8 @@ class ForecastModel(nn.Module):
         y[j] = D v[j] + d + sigmoid(G v[j] + g) * s[j]        segment j of the horizon, all quantiles
 
     ``s`` is the last season, again and again: the forecast of the seasonal naive method. How far to trust it is asked
-    of the memory, step by step; the rest is what differs from it. Where nothing repeats itself, that term is absent.
+    of the memory, step by step; the rest is what differs from it. Where nothing repeats itself, that term is absent. Of a
+    distribution only the place is moved by it, not the width.
 
     ``direct``: all ``j`` at once, each from the same memory. ``rollout``: one after the other; the middle quantile of
     ``y[j]`` is read as the next segment of the past, and ``p`` is the same for all.
@@ -59,7 +65,7 @@ class ForecastModel(nn.Module):
     Args:
         spec: sizes; ``horizon``, ``look_back`` and ``segment`` are set.
         settings: the ``model`` group of the recipe.
-        task: the ``task`` group; ``decode`` and ``quantiles`` are read.
+        task: the ``task`` group; ``decode``, ``head`` and ``quantiles`` are read.
 
     Raises:
         UsageError: settings that do not fit a forecast.
@@ -70,7 +76,9 @@ class ForecastModel(nn.Module):
         check(spec, settings)
         self.spec, self.settings = spec, settings
         self.feeds_back = task.decode == "rollout"
-        self.middle = sorted(set(task.quantiles)).index(0.5)
+        free = task.head == "quantiles"
+        self.middle = sorted(set(task.quantiles)).index(0.5) if free else 0
+        self.moved = spec.output_size if free else 1
         self.segment = spec.segment
         self.block = min(spec.segment, spec.horizon)
         self.count = -(-spec.horizon // self.block)
@@ -181,9 +189,10 @@ class ForecastModel(nn.Module):
         """``(B', block, Q)`` from ``(B', H)`` and the last season ``(B', block)``."""
         seen = self.dropout(seen)
         written: Tensor = self.write(seen).unflatten(-1, (self.block, self.spec.output_size))
-        if self.trust is not None:
-            written = written + (torch.sigmoid(self.trust(seen)) * season)[..., None]
-        return written
+        if self.trust is None:
+            return written
+        moved = written[..., : self.moved] + (torch.sigmoid(self.trust(seen)) * season)[..., None]
+        return torch.cat([moved, written[..., self.moved :]], dim=-1)
 
 
 class FeedForwardForecast(nn.Module):

@@ -22,6 +22,7 @@ from ostinato.tasks.dependence import Dependence
 from ostinato.tasks.forecast_choices import choose_look_back, choose_segment
 from ostinato.tasks.forecast_covariates import Covariates
 from ostinato.tasks.forecast_frame import forecast_frame
+from ostinato.tasks.forecast_heads import HEADS, Head, Scaling
 from ostinato.tasks.forecast_metrics import forecast_metrics, window_mase
 from ostinato.tasks.forecast_parts import cut
 from ostinato.tasks.forecast_season import infer_season, steps_apart
@@ -75,6 +76,7 @@ class Forecast(Task):
     static: int
     missing: str
     decode: str = "direct"
+    head: str = "quantiles"
     id: str = ""
     time: str = ""
 
@@ -90,7 +92,7 @@ class Forecast(Task):
             inputs="values",
             input_size=1 + self.mask + len(self.layout.seen),
             outputs="horizon",
-            output_size=len(self.quantiles),
+            output_size=self.answers.size,
             static_size=self.static,
             horizon=self.horizon,
             look_back=self.look_back,
@@ -131,6 +133,8 @@ class Forecast(Task):
         segment = settings.segment or choose_segment(settings.horizon, steps)
         look_back = settings.look_back or choose_look_back(settings.horizon, steps, segment, lengths)
         missing = any(np.isnan(s.values).any() for s in series)
+        if settings.head == "negative_binomial":
+            _check_counts(series, layout, table)
         return cls(
             layout=layout,
             covariates=Covariates.fit(series, layout.known, look_back, calendar=settings.calendar),
@@ -144,6 +148,7 @@ class Forecast(Task):
             static=len(layout.targets) if 1 < len(layout.targets) <= ONE_HOT else 0,
             missing=data.missing,
             decode=settings.decode,
+            head=settings.head,
             id=data.id,
             time=data.time,
         )
@@ -193,23 +198,24 @@ class Forecast(Task):
         """``8 series (5,592 windows)``."""
         return f"{len(table):,} series ({len(examples):,} windows)"
 
+    @property
+    def answers(self) -> Head:
+        """What the numbers of the model mean."""
+        return HEADS[self.head](self.quantiles)
+
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
-        """Twice the mean pinball loss of the scaled forecast: with the quantile 0.5 alone, the absolute error."""
+        """See the heads: the pinball loss, or the negative log-likelihood."""
         assert isinstance(batch.targets, Tensor)
-        levels = torch.tensor(self.quantiles, dtype=output.dtype, device=output.device)
-        known = torch.isfinite(batch.targets)
-        below = (torch.where(known, batch.targets, 0.0)[..., None] - output) * known[..., None]
-        count = int(known.sum())
-        return 2 * torch.maximum(levels * below, (levels - 1) * below).mean(dim=-1).sum() / max(count, 1), count
+        return self.answers.loss(output, batch.targets, _scaling(batch))
 
     def outputs(self, output: Tensor, batch: Batch) -> Outputs:
         """``forecast`` and ``quantiles`` in the units of the series."""
-        assert isinstance(batch, WindowBatch)
-        assert batch.level is not None
-        assert batch.scale is not None
-        z = output.detach().to("cpu", torch.float64).sort(dim=-1).values
-        quantiles = (batch.level[:, None, None] + batch.scale[:, None, None] * z).numpy()
+        quantiles = self.answers.quantiles(output, _scaling(batch), self.quantiles)
         return {"forecast": quantiles[..., self.quantiles.index(0.5)].copy(), "quantiles": quantiles}
+
+    def drawn(self, output: Tensor, batch: Batch, levels: np.ndarray) -> np.ndarray:
+        """``(B, horizon)``: the quantile of level ``levels`` ``(B,)`` of each forecast, in the units of the series."""
+        return self.answers.at(output, _scaling(batch), levels)
 
     def metrics(self, outputs: Outputs, examples: Examples) -> dict[str, float]:
         """See :func:`~ostinato.tasks.forecast_metrics.forecast_metrics`."""
@@ -265,6 +271,13 @@ class Forecast(Task):
             raise ModelFolderError(f"the forecast task of this folder is damaged: {error}") from error
 
 
+def _scaling(batch: Batch) -> Scaling:
+    assert isinstance(batch, WindowBatch)
+    assert batch.level is not None
+    assert batch.scale is not None
+    return Scaling(batch.level, batch.scale)
+
+
 def _lengths(series: Sequence[Series], horizon: int, table: Table) -> list[int]:
     """Steps of each series; raises for the first that is too short for a single example."""
     for one in series:
@@ -275,6 +288,20 @@ def _lengths(series: Sequence[Series], horizon: int, table: Table) -> list[int]:
                 path=table.path,
             )
     return [len(one) for one in series]
+
+
+def _check_counts(series: Sequence[Series], layout: Layout, table: Table) -> None:
+    """Raises for the first value that is no count."""
+    for one in series:
+        wrong = np.isfinite(one.values) & ((one.values < 0) | (one.values != np.round(one.values)))
+        if wrong.any():
+            step, channel = (int(place[0]) for place in np.nonzero(wrong))
+            raise DataError(
+                f"series '{one.name}', step {step + 1:,}: {one.values[step, channel]:g} is no count, and "
+                "task.head=negative_binomial needs whole numbers from 0; leave it out, or set task.head=student_t",
+                path=table.path,
+                column=layout.targets[channel],
+            )
 
 
 def _spoken(step: np.timedelta64) -> str:

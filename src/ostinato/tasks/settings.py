@@ -23,6 +23,8 @@ class TaskSettings:
         segment: steps the forecaster reads at once; 0: chosen.
         decode: ``direct`` (all steps of the horizon at once) or ``rollout`` (each output fed back in).
         quantiles: of the forecast; must hold 0.5.
+        head: what is learned of the future: ``quantiles`` (nothing assumed), ``student_t`` (heavy tails) or
+            ``negative_binomial`` (counts: whole numbers from 0).
         known: columns of the series that are known ahead (holidays, prices).
         calendar: whether hour, weekday and month of the time column are used as known ahead.
         beam: beginnings of a translation that are kept at each step; 1: always the likeliest symbol.
@@ -41,6 +43,7 @@ class TaskSettings:
     segment: int = 0
     decode: Literal["direct", "rollout"] = "direct"
     quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
+    head: Literal["quantiles", "student_t", "negative_binomial"] = "quantiles"
     known: tuple[str, ...] = ()
     calendar: bool = True
     beam: int = 5
