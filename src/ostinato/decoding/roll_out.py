@@ -38,8 +38,8 @@ def roll_out(
     - with ``paths = 0``, the forecast 0.5 is fed back, and quantiles are those of each block alone: too narrow after
       the first.
 
-    A model of a distribution (``task.head``) knows every quantile. Between and beyond the quantiles of another the one of
-    level ``u`` is interpolated linearly in ``Φ⁻¹(u)``, which is exact for a normal distribution.
+    A model of a distribution (``task.head``) knows every quantile. Between and beyond the quantiles of another the one
+    of level ``u`` is interpolated linearly in ``Φ⁻¹(u)``, which is exact for a normal distribution.
 
     Args:
         model: of this task; it stays where it is, in the mode it is.

@@ -53,8 +53,8 @@ class ForecastModel(nn.Module):
         y[j] = D v[j] + d + sigmoid(G v[j] + g) * s[j]        segment j of the horizon, all quantiles
 
     ``s`` is the last season, again and again: the forecast of the seasonal naive method. How far to trust it is asked
-    of the memory, step by step; the rest is what differs from it. Where nothing repeats itself, that term is absent. Of a
-    distribution only the place is moved by it, not the width.
+    of the memory, step by step; the rest is what differs from it. Where nothing repeats itself, that term is absent.
+    Of a distribution only the place is moved by it, not the width.
 
     ``direct``: all ``j`` at once, each from the same memory. ``rollout``: one after the other; the middle quantile of
     ``y[j]`` is read as the next segment of the past, and ``p`` is the same for all.

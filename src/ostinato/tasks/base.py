@@ -125,6 +125,16 @@ class Task(ABC):
     def outputs(self, output: Tensor, batch: Batch) -> Outputs:
         """A model's output as what it says, per example or per step, in the batch's order."""
 
+    @property
+    def calibrates(self) -> bool:
+        """Whether :meth:`calibrated` has something to learn."""
+        return False
+
+    def calibrated(self, outputs: Outputs, examples: Examples) -> Self:
+        """This task, which has learned from a model's outputs on the validation part how sure that model may be."""
+        del outputs, examples
+        return self
+
     @abstractmethod
     def metrics(self, outputs: Outputs, examples: Examples) -> dict[str, float]:
         """The task's metrics (keys of the run folder's contract) against the targets of ``examples``."""

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
-import torch
 from torch import Tensor
 
 from ostinato.data.examples import Batch, Examples
@@ -19,10 +18,11 @@ from ostinato.data.table import Table
 from ostinato.errors import DataError, ModelFolderError, UsageError
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.dependence import Dependence
+from ostinato.tasks.forecast_bands import Shifts, conformal_shifts, moved
 from ostinato.tasks.forecast_choices import choose_look_back, choose_segment
 from ostinato.tasks.forecast_covariates import Covariates
 from ostinato.tasks.forecast_frame import forecast_frame
-from ostinato.tasks.forecast_heads import HEADS, Head, Scaling
+from ostinato.tasks.forecast_heads import HEADS, Head, Scaling, quantile_at
 from ostinato.tasks.forecast_metrics import forecast_metrics, window_mase
 from ostinato.tasks.forecast_parts import cut
 from ostinato.tasks.forecast_season import infer_season, steps_apart
@@ -77,6 +77,8 @@ class Forecast(Task):
     missing: str
     decode: str = "direct"
     head: str = "quantiles"
+    conformal: bool = False
+    shifts: Shifts = ()
     id: str = ""
     time: str = ""
 
@@ -119,6 +121,10 @@ class Forecast(Task):
         levels = tuple(sorted(set(settings.quantiles)))
         if 0.5 not in levels or not 0 < levels[0] <= levels[-1] < 1:
             raise UsageError(f"task.quantiles must lie between 0 and 1 and hold 0.5: {settings.quantiles}")
+        if settings.conformal and len(levels) < 2:
+            raise UsageError("task.conformal moves bands, and task.quantiles asks for none: add 0.1 and 0.9")
+        if settings.conformal and not data.valid:
+            raise UsageError("task.conformal learns from the validation part: leave data.valid=0 out")
         if settings.horizon < 1:
             raise UsageError(f"task.horizon must be at least 1: {settings.horizon}")
         for key in ("look_back", "segment", "season"):
@@ -149,6 +155,7 @@ class Forecast(Task):
             missing=data.missing,
             decode=settings.decode,
             head=settings.head,
+            conformal=settings.conformal,
             id=data.id,
             time=data.time,
         )
@@ -210,12 +217,26 @@ class Forecast(Task):
 
     def outputs(self, output: Tensor, batch: Batch) -> Outputs:
         """``forecast`` and ``quantiles`` in the units of the series."""
-        quantiles = self.answers.quantiles(output, _scaling(batch), self.quantiles)
-        return {"forecast": quantiles[..., self.quantiles.index(0.5)].copy(), "quantiles": quantiles}
+        scaling, middle = _scaling(batch), self.quantiles.index(0.5)
+        said = self.answers.quantiles(output, scaling, self.quantiles)
+        quantiles = moved(said, scaling.scale.numpy(), self.shifts, middle)
+        return {"forecast": quantiles[..., middle].copy(), "quantiles": quantiles}
 
     def drawn(self, output: Tensor, batch: Batch, levels: np.ndarray) -> np.ndarray:
         """``(B, horizon)``: the quantile of level ``levels`` ``(B,)`` of each forecast, in the units of the series."""
+        if self.shifts:
+            return quantile_at(self.outputs(output, batch)["quantiles"], self.quantiles, levels)
         return self.answers.at(output, _scaling(batch), levels)
+
+    @property
+    def calibrates(self) -> bool:
+        """With ``task.conformal``."""
+        return self.conformal
+
+    def calibrated(self, outputs: Outputs, examples: Examples) -> Self:
+        """With the shifts of :func:`~ostinato.tasks.forecast_bands.conformal_shifts`."""
+        assert isinstance(examples, WindowExamples)
+        return replace(self, shifts=conformal_shifts(outputs["quantiles"], examples, self.quantiles))
 
     def metrics(self, outputs: Outputs, examples: Examples) -> dict[str, float]:
         """See :func:`~ostinato.tasks.forecast_metrics.forecast_metrics`."""
@@ -263,10 +284,12 @@ class Forecast(Task):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`."""
         try:
-            rest = {k: v for k, v in config.items() if k not in {"layout", "covariates", "quantiles"}}
+            rest = {k: v for k, v in config.items() if k not in {"layout", "covariates", "quantiles", "shifts"}}
+            shifts = tuple(tuple(row) for row in config.get("shifts", ()))
             layout = Layout(**{k: tuple(v) for k, v in config["layout"].items()})
             covariates = Covariates.from_config(config["covariates"])
-            return cls(layout=layout, covariates=covariates, quantiles=tuple(config["quantiles"]), **rest)
+            levels = tuple(config["quantiles"])
+            return cls(layout=layout, covariates=covariates, quantiles=levels, shifts=shifts, **rest)
         except (KeyError, TypeError, AttributeError) as error:
             raise ModelFolderError(f"the forecast task of this folder is damaged: {error}") from error
 

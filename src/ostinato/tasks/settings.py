@@ -25,6 +25,8 @@ class TaskSettings:
         quantiles: of the forecast; must hold 0.5.
         head: what is learned of the future: ``quantiles`` (nothing assumed), ``student_t`` (heavy tails) or
             ``negative_binomial`` (counts: whole numbers from 0).
+        conformal: whether the bands are moved until they hold as much of the validation part as they say.
+        gap: steps before the validation and the test part of a forecast that are left out of the part before.
         known: columns of the series that are known ahead (holidays, prices).
         calendar: whether hour, weekday and month of the time column are used as known ahead.
         beam: beginnings of a translation that are kept at each step; 1: always the likeliest symbol.
@@ -44,6 +46,8 @@ class TaskSettings:
     decode: Literal["direct", "rollout"] = "direct"
     quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
     head: Literal["quantiles", "student_t", "negative_binomial"] = "quantiles"
+    conformal: bool = False
+    gap: int = 0
     known: tuple[str, ...] = ()
     calendar: bool = True
     beam: int = 5

@@ -46,6 +46,11 @@ def predict(
     return Assessment(model, task, examples, window=window, batch_size=batch_size, device=device).run(loss=False)[1]
 
 
+def calibrated(model: nn.Module, task: Task, valid: Examples) -> Task:
+    """The task that knows how sure ``model`` may be, from the validation part; as it is where it asks for no such thing."""
+    return task.calibrated(predict(model, task, valid), valid) if task.calibrates and len(valid) else task
+
+
 def evaluate_loss(
     model: nn.Module,
     task: Task,
