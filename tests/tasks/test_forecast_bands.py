@@ -82,9 +82,7 @@ def test_windows_that_share_steps_are_not_counted_twice():
     assert np.array_equal(*shifts)
 
 
-@given(
-    st.lists(st.floats(-5, 5), min_size=6, max_size=6), st.lists(st.floats(-5, 5), min_size=2, max_size=2)
-)
+@given(st.lists(st.floats(-5, 5), min_size=6, max_size=6), st.lists(st.floats(-5, 5), min_size=2, max_size=2))
 def test_bands_never_cross_and_the_forecast_stays(said, shifts):
     quantiles = np.sort(np.array(said).reshape(2, 1, 3), axis=-1)
     found = moved(quantiles, np.array([1.0, 10.0]), ((shifts[0], 0.0, shifts[1]),), 1)

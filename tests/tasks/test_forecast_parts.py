@@ -209,9 +209,10 @@ def test_a_gap_belongs_to_no_part(lengths, gap, horizon, test):
     assert np.array_equal(examples[2].panel.trained, [len(m) for m in parts.train["series"].values])
 
 
-def test_folds_walk_forward():
+@pytest.mark.parametrize("share", [10, 0.1])
+def test_folds_walk_forward(share):
     """Each fold tests on what follows the test of the fold before, and has seen nothing later."""
-    data = DataSettings(test=10, valid=0.1)
+    data = DataSettings(test=share, valid=0.1)
     starts, ends = [], []
     for number in range(1, 5):
         fold = replace(data, fold=f"{number}/4")
@@ -234,11 +235,11 @@ def test_a_series_that_had_not_begun_is_left_out_of_a_fold():
 
 
 def test_folds_and_gaps_that_make_no_sense():
-    with pytest.raises(DataError, match="tests 8 test parts before the end, and no series goes back so far.*50 steps"):
+    with pytest.raises(DataError, match=r"tests 8 test parts before the end, and no series goes back so far.*50 steps"):
         cut(table_of(np.arange(50.0)), DataSettings(test=10, fold="1/9"), TaskSettings(horizon=3))
-    with pytest.raises(UsageError, match="data.fold chooses the test part"):
+    with pytest.raises(UsageError, match=r"data.fold chooses the test part"):
         cut(table_of(wave(50)), DataSettings(fold="1/2"), TaskSettings(horizon=3), test=table_of(wave(9)))
-    with pytest.raises(UsageError, match="task.gap is a number of steps from 0, not -1"):
+    with pytest.raises(UsageError, match=r"task.gap is a number of steps from 0, not -1"):
         cut(table_of(wave(50)), DataSettings(), TaskSettings(horizon=3, gap=-1))
     with pytest.raises(DataError, match="two gaps of 30 steps"):
         cut(table_of(wave(50)), DataSettings(), TaskSettings(horizon=3, gap=30))

@@ -49,6 +49,7 @@ def document(prepared: Prepared, learned: Learned, result: Result, seconds: floa
             "text": memory.text,
         },
         "verdict": result.verdict.text,
+        "outcome": result.verdict.outcome,
         **({"measure": prepared.task.measure} if prepared.task.measure else {}),
         "seconds": round(seconds, 3),
     }

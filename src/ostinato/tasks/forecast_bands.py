@@ -64,7 +64,7 @@ def apart(examples: WindowExamples) -> int:
 
 
 def moments(examples: WindowExamples) -> int:
-    """How many times the windows were forecast from that lie a horizon apart; of series without times, :func:`apart`."""
+    """How many times lie a horizon apart from which was forecast; of series without times, :func:`apart`."""
     return _apart(examples, -1)
 
 

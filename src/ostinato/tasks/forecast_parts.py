@@ -66,10 +66,11 @@ def cut(
     _check(data, task)
     layout = Layout.of(table, data, task.known)
     series = [_ended(cut_to(s, data.rows or len(s), None)) for s in series_of(table, data, layout)]
+    begins = {s.name: _begin(len(s), data.test, task) for s in series} if test is None else {}
     if data.fold:
         if test is not None:
             raise UsageError("data.fold chooses the test part, but a test file is given: leave one out")
-        series = _folded(series, data, task, table)
+        series = _folded(series, begins, data.fold, task, table)
     for one in series:
         if len(one) <= task.horizon:
             raise DataError(
@@ -88,7 +89,7 @@ def cut(
         if one.name not in before:
             cuts.append(_Cut(one, 0, max(1, min(len(one) // 2, len(one) - task.horizon))))
             continue
-        at_test = before[one.name] if test is not None else _begin(len(one), data.test, task)
+        at_test = before[one.name] if test is not None else begins[one.name]
         at_valid = ends.get(one.name, 0) if valid is not None else _begin(at_test, data.valid, task, len(one))
         cuts.append(_Cut(one, min(at_valid, at_test), at_test))
     return _parts(cuts, layout, task, data, table)
@@ -131,18 +132,22 @@ def _begin(length: int, part: float, task: TaskSettings, whole: int = 0) -> int:
     return length - steps if length - steps > task.horizon + task.gap else length
 
 
-def _folded(series: list[Series], data: DataSettings, task: TaskSettings, table: Table) -> list[Series]:
-    """Each series without the test parts of later folds; those that had not begun by then are left out."""
-    number, count = fold_of(data.fold)
+def _folded(series: list[Series], begins: dict[str, int], fold: str, task: TaskSettings, table: Table) -> list[Series]:
+    """Each series without the test parts of later folds; those that had not begun by then are left out.
+
+    ``begins`` says where the test part of each begins, and is told where it does in this fold.
+    """
+    number, count = fold_of(fold)
     kept = []
     for one in series:
-        size = len(one) - _begin(len(one), data.test, task) or task.horizon
+        size = len(one) - begins[one.name] or task.horizon
         stop = len(one) - (count - number) * size
         if stop > task.horizon:
             kept.append(cut_to(one, stop, None))
+            begins[one.name] = stop - size if stop - size > task.horizon + task.gap else stop
     if not kept:
         raise DataError(
-            f"data.fold={data.fold} tests {count - number} test parts before the end, and no series goes back so far: "
+            f"data.fold={fold} tests {count - number} test parts before the end, and no series goes back so far: "
             f"the longest has {max(map(len, series), default=0):,} steps; choose fewer folds, or a smaller data.test",
             path=table.path,
         )
@@ -179,9 +184,7 @@ def _joined(first: Series, then: Series, table: Table) -> Series:
     )
 
 
-def _parts(
-    cuts: Sequence[_Cut], layout: Layout, task: TaskSettings, data: DataSettings, table: Table
-) -> SeriesParts:
+def _parts(cuts: Sequence[_Cut], layout: Layout, task: TaskSettings, data: DataSettings, table: Table) -> SeriesParts:
     horizon, gap = task.horizon, task.gap
     known = [c for c in cuts if c.valid]
     until = {c.series.name: max(1, c.valid - gap) if c.valid else 0 for c in cuts}

@@ -47,7 +47,7 @@ def predict(
 
 
 def calibrated(model: nn.Module, task: Task, valid: Examples) -> Task:
-    """The task that knows how sure ``model`` may be, from the validation part; as it is where it asks for no such thing."""
+    """The task that knows from the validation part how sure ``model`` may be; as it is where it does not ask."""
     return task.calibrated(predict(model, task, valid), valid) if task.calibrates and len(valid) else task
 
 
