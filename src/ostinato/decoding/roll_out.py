@@ -51,7 +51,7 @@ def roll_out(
 
     Returns:
         ``forecast`` ``(W, horizon)`` and ``quantiles`` ``(W, horizon, Q)``, in the order of ``task.examples(table)``:
-        series by series, channel by channel.
+        series by series, channel by channel; as a person reads them.
 
     Raises:
         DataError: a series holds no value; covariates known ahead do not reach to the end of the horizon.
@@ -66,7 +66,12 @@ def roll_out(
     block = task.segment if task.decode == "rollout" and paths else task.horizon
     series = [_reaching(s, wanted, task, path) for s in task.series(table)]
     if wanted <= block:
-        return _cut(_run(model, task, task.windows(series, table)), wanted)
+        return task.told(_cut(_run(model, task, task.windows(series, table)), wanted))
+    if task.transform.kind == "volatility":
+        raise UsageError(
+            f"a volatility is no price that could be fed back: ask for at most {task.horizon} steps, or train with a "
+            "longer --horizon"
+        )
     copies = paths if paths and task.answers.size > 1 else 1
     random = np.random.default_rng(seed)
     groups = [
@@ -92,7 +97,7 @@ def _walk(
     quantiles: list[np.ndarray] = []
     for _ in range(-(-wanted // block)):
         levels = _levels(len(series), copies, width, random) if copies > 1 and random is not None else None
-        said = _cut(_run(model, task, task.windows(walkers), levels), block)
+        said = task.told(_cut(_run(model, task, task.windows(walkers), levels), block))
         chosen = said["forecast" if levels is None else "drawn"]
         values.append(chosen.reshape(len(series), copies, width, block))
         quantiles.append(said["quantiles"].reshape(len(series), copies, width, block, -1)[:, 0])

@@ -18,6 +18,9 @@ METRICS: Final = {
     "smape": "sMAPE",
     "pinball": "pinball loss",
     "coverage": "coverage",
+    "direction": "directional accuracy",
+    "profit": "profit after costs",
+    "hold": "profit of holding",
     "nats": "nats a symbol",
     "bits": "bits a symbol",
     "perplexity": "perplexity",
@@ -28,10 +31,12 @@ METRICS: Final = {
 }
 """Metric keys as they are called in a sentence."""
 
-SHARES: Final = frozenset({"accuracy", "macro_f1", "span_f1", "error", "coverage", "wer", "cer"})
-"""Metrics between 0 and 1 that are told in per cent."""
+SHARES: Final = frozenset(
+    {"accuracy", "macro_f1", "span_f1", "error", "coverage", "wer", "cer", "direction", "profit", "hold"}
+)
+"""Metrics that are told in per cent."""
 
-HIGHER: Final = frozenset({"accuracy", "macro_f1", "span_f1", "bleu"})
+HIGHER: Final = frozenset({"accuracy", "macro_f1", "span_f1", "bleu", "direction", "profit"})
 """Metrics of which more is better; ``coverage`` should be near its level, of all others less is better."""
 
 RIVALS: Final = {
@@ -45,6 +50,7 @@ RIVALS: Final = {
     "repeat_last": "repeating the last value",
     "seasonal_naive": "repeating the last season",
     "random_walk": "the random walk with drift",
+    "ewma": "the average with fading weights",
 }
 """Baselines as they are called in a sentence."""
 

@@ -50,6 +50,7 @@ def document(prepared: Prepared, learned: Learned, result: Result, seconds: floa
         },
         "verdict": result.verdict.text,
         "outcome": result.verdict.outcome,
+        **({"remarks": list(result.remarks)} if result.remarks else {}),
         **({"measure": prepared.task.measure} if prepared.task.measure else {}),
         "seconds": round(seconds, 3),
     }

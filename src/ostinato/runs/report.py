@@ -15,6 +15,8 @@ from ostinato.runs.report_style import STYLE
 Tone = Literal["good", "open", "bad"]
 TONES: dict[str, Tone] = {"beats": "good", "cannot be told apart from": "open", "does not beat": "bad"}
 """The outcome of a verdict to the colour of its banner."""
+LEVELS = frozenset({"coverage", "hold"})
+"""Metrics that have no best: a coverage has a level, and what holding earns is the same for all."""
 WORDS: dict[Tone, str] = {"good": "Baselines beaten", "open": "No clear winner", "bad": "Baselines not beaten"}
 
 
@@ -221,7 +223,7 @@ def _results(results: Results | None) -> str:
 
 
 def _head(key: str, results: Results) -> str:
-    arrow = "" if key == "coverage" else " ↑" if key in results.higher else " ↓"
+    arrow = "" if key in LEVELS else " ↑" if key in results.higher else " ↓"
     return f"{_text(metric_name(key))}{arrow}"
 
 
@@ -235,6 +237,6 @@ def _best(values: Sequence[float], higher: bool) -> float:
 def _metric(key: str, value: float, best: float, ours: Results | None) -> str:
     sd = ours.sd.get(key) if ours is not None and ours.seeds > 1 else None
     text = _text(amount(key, value, sd, bare=key not in SHARES))
-    # The best by what is shown: two that read the same are both best. A coverage has no best, it has a level.
-    wins = key != "coverage" and math.isfinite(value) and amount(key, value) == amount(key, best)
+    # The best by what is shown: two that read the same are both best.
+    wins = key not in LEVELS and math.isfinite(value) and amount(key, value) == amount(key, best)
     return f"<td class='number'>{f'<strong>{text}</strong>' if wins else text}</td>"

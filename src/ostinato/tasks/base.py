@@ -56,7 +56,7 @@ class Task(ABC):
     def baselines(self) -> tuple[str, ...]:
         """Keys of the baselines to beat.
 
-        From ``majority, mean, feed_forward, ngram_logistic, kgram, repeat_last, seasonal_naive, random_walk``.
+        From ``majority, mean, feed_forward, ngram_logistic, kgram, repeat_last, seasonal_naive, random_walk, ewma``.
         """
 
     @classmethod

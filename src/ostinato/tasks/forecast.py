@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -24,12 +24,19 @@ from ostinato.tasks.forecast_covariates import Covariates
 from ostinato.tasks.forecast_frame import forecast_frame
 from ostinato.tasks.forecast_heads import HEADS, Head, Scaling, quantile_at
 from ostinato.tasks.forecast_metrics import forecast_metrics, window_mase
+from ostinato.tasks.forecast_money import Transform, check_prices, price_notes, with_price
 from ostinato.tasks.forecast_parts import cut
 from ostinato.tasks.forecast_season import infer_season, steps_apart
 from ostinato.tasks.forecast_series import Layout, Series, series_of
+from ostinato.tasks.forecast_trading import trading_metrics
 from ostinato.tasks.forecast_windows import Panel, WindowBatch, WindowExamples, dependence_of, windows_of
 from ostinato.tasks.settings import TaskSettings
 
+_MEANING = {
+    "none": "",
+    "returns": "; prices as logarithms, so that 0.01 is a return of 1 %",
+    "volatility": "; volatility of a step as a logarithm",
+}
 ONE_HOT = 64
 """Most channels told apart by a one-hot vector; of more, the model learns what they have in common."""
 
@@ -79,6 +86,8 @@ class Forecast(Task):
     head: str = "quantiles"
     conformal: bool = False
     shifts: Shifts = ()
+    transform: Transform = field(default_factory=Transform)
+    costs: float = 0.0
     id: str = ""
     time: str = ""
 
@@ -92,7 +101,7 @@ class Forecast(Task):
         """``input_size`` is the value, its mask where values are missing, and the channels that help."""
         return Spec(
             inputs="values",
-            input_size=1 + self.mask + len(self.layout.seen),
+            input_size=1 + self.mask + len(self.layout.seen) + self.transform.extra,
             outputs="horizon",
             output_size=self.answers.size,
             static_size=self.static,
@@ -106,9 +115,10 @@ class Forecast(Task):
 
     @property
     def baselines(self) -> tuple[str, ...]:
-        """Last value, last season where there is one, random walk with drift, and a network without memory."""
+        """Last value, last season if there is one, random walk, a volatility's average, a network without memory."""
         seasonal = ("seasonal_naive",) if self.season > 1 else ()
-        return ("repeat_last", *seasonal, "random_walk", "feed_forward")
+        faded = ("ewma",) if self.transform.kind == "volatility" else ()
+        return ("repeat_last", *seasonal, "random_walk", *faded, "feed_forward")
 
     @classmethod
     def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:
@@ -127,19 +137,28 @@ class Forecast(Task):
             raise UsageError("task.conformal learns from the validation part: leave data.valid=0 out")
         if settings.horizon < 1:
             raise UsageError(f"task.horizon must be at least 1: {settings.horizon}")
+        if not 0 <= settings.costs < 1e4:
+            raise UsageError(f"task.costs are basis points, hundredths of a per cent, from 0: {settings.costs:g}")
         for key in ("look_back", "segment", "season"):
             if getattr(settings, key) < 0:
                 raise UsageError(f"task.{key} cannot be negative: {getattr(settings, key)}; 0 lets it be chosen")
         reading = replace(data, id=data.id if data.id in table.columns else "")  # a part names its series itself
+        reading = with_price(table, reading, settings.transform)
         layout = Layout.of(table, reading, settings.known)
         series = series_of(table, reading, layout)
         lengths = _lengths(series, settings.horizon, table)
+        transform = Transform.fit(settings.transform, series, layout)
+        if settings.transform != "none":
+            check_prices(series, layout, table.path)
+            series = [transform.of(one) for one in series]
         season = infer_season(series)
         steps, reason = (settings.season, "as set") if settings.season else (season.steps, season.reason)
         segment = settings.segment or choose_segment(settings.horizon, steps)
         look_back = settings.look_back or choose_look_back(settings.horizon, steps, segment, lengths)
         missing = any(np.isnan(s.values).any() for s in series)
         if settings.head == "negative_binomial":
+            if settings.transform != "none":
+                raise UsageError("task.head=negative_binomial is for counts, and a logarithm is none: set student_t")
             _check_counts(series, layout, table)
         return cls(
             layout=layout,
@@ -156,6 +175,8 @@ class Forecast(Task):
             decode=settings.decode,
             head=settings.head,
             conformal=settings.conformal,
+            transform=transform,
+            costs=settings.costs,
             id=data.id,
             time=data.time,
         )
@@ -172,13 +193,23 @@ class Forecast(Task):
     ) -> Division:
         """By time, each series for itself (:func:`~ostinato.tasks.forecast_parts.cut`)."""
         del seed
+        data = with_price(table, data, settings.transform)
         parts = cut(table, data, settings, valid, test)
-        return Division(parts.train, parts.valid, parts.test, parts.notes)
+        notes = parts.notes
+        if settings.transform != "none":
+            layout = Layout.of(table, data, settings.known)
+            whole = series_of(table, data, layout)
+            check_prices(whole, layout, table.path)
+            notes += price_notes(whole, layout)
+        return Division(parts.train, parts.valid, parts.test, notes)
 
     def series(self, table: Table) -> list[Series]:
         """The series of a table, as this task was taught to read it."""
         data = DataSettings(id=self.id if self.id in table.columns else "", time=self.time, missing=self.missing)  # type: ignore[arg-type]
-        return series_of(table, data, self.layout)
+        series = series_of(table, data, self.layout)
+        if self.transform.kind != "none":
+            check_prices(series, self.layout, table.path)
+        return series
 
     def examples(self, table: Table) -> WindowExamples:
         """The windows of a table, series by series, channel by channel, by time; see the class on what a table means.
@@ -194,6 +225,7 @@ class Forecast(Task):
         for one in series:
             if not one.ends:
                 raise DataError(f"series '{one.name}' holds no value, so there is nothing to go on from", path=path)
+        series = [self.transform.of(one) for one in series]
         known = [self.covariates.of(one, self.horizon) for one in series]
         width = len(self.layout.targets)
         panel = Panel.of(series, known, self.layout.targets, self.static, self.horizon)
@@ -216,7 +248,7 @@ class Forecast(Task):
         return self.answers.loss(output, batch.targets, _scaling(batch))
 
     def outputs(self, output: Tensor, batch: Batch) -> Outputs:
-        """``forecast`` and ``quantiles`` in the units of the series."""
+        """``forecast`` and ``quantiles`` in the units of the series (of prices, as logarithms: see :meth:`told`)."""
         scaling, middle = _scaling(batch), self.quantiles.index(0.5)
         said = self.answers.quantiles(output, scaling, self.quantiles)
         quantiles = moved(said, scaling.scale.numpy(), self.shifts, middle)
@@ -239,9 +271,18 @@ class Forecast(Task):
         return replace(self, shifts=conformal_shifts(outputs["quantiles"], examples, self.quantiles))
 
     def metrics(self, outputs: Outputs, examples: Examples) -> dict[str, float]:
-        """See :func:`~ostinato.tasks.forecast_metrics.forecast_metrics`."""
+        """See :func:`~ostinato.tasks.forecast_metrics.forecast_metrics`.
+
+        Of prices those of their logarithms, whose shares mean nothing (no ``smape``, no ``wql``), and of returns those
+        of trading, see :func:`~ostinato.tasks.forecast_trading.trading_metrics`.
+        """
         assert isinstance(examples, WindowExamples)
-        return forecast_metrics(outputs["forecast"], outputs["quantiles"], examples, self.quantiles, self.season)
+        forecast = outputs["forecast"]
+        found = forecast_metrics(forecast, outputs["quantiles"], examples, self.quantiles, self.season)
+        if self.transform.kind == "none":
+            return found
+        found = {key: value for key, value in found.items() if key not in {"smape", "wql"}}
+        return found | (trading_metrics(forecast, examples, self.costs) if self.transform.kind == "returns" else {})
 
     def scores(self, outputs: Outputs, examples: Examples) -> np.ndarray:
         """The MASE of each window; 0 where it is not defined, for every forecast alike."""
@@ -256,7 +297,11 @@ class Forecast(Task):
 
     def frame(self, outputs: Outputs, table: Table) -> pl.DataFrame:
         """See :func:`~ostinato.tasks.forecast_frame.forecast_frame`."""
-        return forecast_frame(outputs, self.examples(table), self.quantiles)
+        return forecast_frame(self.told(outputs), self.examples(table), self.quantiles, self.transform.told)
+
+    def told(self, outputs: Outputs) -> Outputs:
+        """Outputs as a person reads them: prices, where the task forecasts their logarithms."""
+        return {key: self.transform.told(values) for key, values in outputs.items()}
 
     def describe(self, table: Table) -> str:
         """``414 series of 700 to 960 steps; forecast of the next 48 from the last 336; season of 24 steps (…)``."""
@@ -274,6 +319,7 @@ class Forecast(Task):
         return (
             f"{len(series):,} series{channels} of {steps} steps{rhythm}; forecast of the next {self.horizon} from the "
             f"last {self.look_back}, read in segments of {self.segment}; {season} ({self.season_reason}){helped}{known}"
+            f"{_MEANING[self.transform.kind]}"
         )
 
     def to_config(self) -> dict[str, Any]:
@@ -284,12 +330,18 @@ class Forecast(Task):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`."""
         try:
-            rest = {k: v for k, v in config.items() if k not in {"layout", "covariates", "quantiles", "shifts"}}
+            rest = {
+                k: v for k, v in config.items() if k not in {"layout", "covariates", "quantiles", "shifts", "transform"}
+            }
             shifts = tuple(tuple(row) for row in config.get("shifts", ()))
             layout = Layout(**{k: tuple(v) for k, v in config["layout"].items()})
             covariates = Covariates.from_config(config["covariates"])
             levels = tuple(config["quantiles"])
-            return cls(layout=layout, covariates=covariates, quantiles=levels, shifts=shifts, **rest)
+            plain = {k: tuple(v) if isinstance(v, list) else v for k, v in config.get("transform", {}).items()}
+            transform = Transform(**plain)
+            return cls(
+                layout=layout, covariates=covariates, quantiles=levels, shifts=shifts, transform=transform, **rest
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise ModelFolderError(f"the forecast task of this folder is damaged: {error}") from error
 

@@ -67,7 +67,7 @@ class Layout:
         Raises:
             DataError: a name that no channel has, or nothing left to forecast.
         """
-        channels = list(_rows(table, data)[0].channels)
+        channels = list(channels_of(table, data))
         for name in (*filter(None, [data.target]), *data.inputs, *known):
             if name not in channels:
                 raise DataError(
@@ -91,6 +91,11 @@ class _Row:
     times: np.ndarray | None
     marks: dict[str, int]
     line: int | None
+
+
+def channels_of(table: Table, data: DataSettings) -> tuple[str, ...]:
+    """The names of all channels of a table; raises ``DataError`` as :func:`series_of`."""
+    return _rows(table, data)[0].channels
 
 
 def series_of(table: Table, data: DataSettings, layout: Layout) -> list[Series]:

@@ -28,6 +28,9 @@ class TaskSettings:
         conformal: whether the bands are moved until they hold as much of the validation part as they say.
         gap: steps before the validation and the test part of a forecast that are left out of the part before.
         known: columns of the series that are known ahead (holidays, prices).
+        transform: of prices: ``returns`` (logarithms, so that errors and moves are returns; tells what trading would
+            have earned) or ``volatility`` (how far they move within a step).
+        costs: of buying or selling, in basis points of the sum (hundredths of a per cent); read with ``returns``.
         calendar: whether hour, weekday and month of the time column are used as known ahead.
         beam: beginnings of a translation that are kept at each step; 1: always the likeliest symbol.
         length_weight: how far the length of a translation is weighed out of its probability, 0 to 1.
@@ -49,6 +52,8 @@ class TaskSettings:
     conformal: bool = False
     gap: int = 0
     known: tuple[str, ...] = ()
+    transform: Literal["none", "returns", "volatility"] = "none"
+    costs: float = 10.0
     calendar: bool = True
     beam: int = 5
     length_weight: float = 1.0

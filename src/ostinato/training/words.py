@@ -7,7 +7,7 @@ import math
 from ostinato.training.callbacks import Callback, Progress
 from ostinato.training.history import History, Row
 
-PERCENT = frozenset({"accuracy", "macro_f1", "span_f1", "error", "coverage"})
+PERCENT = frozenset({"accuracy", "macro_f1", "span_f1", "error", "coverage", "direction", "profit", "hold"})
 
 
 class Told(Callback):
