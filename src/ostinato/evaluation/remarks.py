@@ -71,12 +71,12 @@ def _trading(task: Forecast, outputs: Outputs, test: WindowExamples) -> str:
     earned, held = mine.earned(), mine.holding.earned()
     places, place = np.unique(mine.period, return_inverse=True)
     size = np.bincount(place)
-    means = [np.bincount(place, values) / size for values in (earned, held)]
+    mean_earned, mean_held = (np.bincount(place, values) / size for values in (earned, held))
     track = Dependence(np.zeros(len(places), dtype=np.int64), places)
-    difference, low, high = dependent_interval(*means, track)
+    difference, low, high = dependent_interval(mean_earned, mean_held, track)
     text = (
-        f"Trading: held over {_steps(task.horizon)} where a rise was forecast, else not, at {task.costs:g} basis points "
-        f"a trade: {_signed(mine.profit())}; holding throughout: {_signed(mine.holding.profit())}"
+        f"Trading: held over {_steps(task.horizon)} where a rise was forecast, else not, at {task.costs:g} basis "
+        f"points a trade: {_signed(mine.profit())}; holding throughout: {_signed(mine.holding.profit())}"
     )
     if not np.isfinite(low):
         return f"{text}. There are too few periods to tell these apart."

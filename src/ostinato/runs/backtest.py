@@ -96,7 +96,9 @@ def _fold(place: RunFolder) -> Fold:
     best = min(rivals, key=lambda name: rivals[name])
     rows = pl.read_parquet(place.predictions)
     clock = rows["time" if "time" in rows.columns else "step"]
-    first, last = (f"{one:%Y-%m-%d}" if clock.dtype.is_temporal() else str(one) for one in (clock.min(), clock.max()))
+    ordered = clock.sort()
+    spoken = ordered.dt.strftime("%Y-%m-%d") if clock.dtype.is_temporal() else ordered.cast(pl.String)
+    first, last = spoken[0], spoken[-1]
     value = _number(metrics["test"]["model"].get(key))
     return Fold(str(place.path), first, last, value, best, rivals[best], str(metrics["outcome"]))
 

@@ -149,9 +149,9 @@ def _fans(prepared: Prepared, result: Result) -> Iterator[Picture]:
         seen.add(track)
         name = f"{test.panel.names[track[0]]} {test.panel.channels[track[1]]}"  # type: ignore[attr-defined]
         told = task.transform.told
-        rivals = {NAMES.get(key, key): told(value["forecast"][row]) for key, value in result.baselines.items()}
-        history = told(test.history(row)[-BEFORE * task.horizon :])  # type: ignore[attr-defined]
-        truth = told(test.truth(np.array([row]))[0])  # type: ignore[attr-defined]
+        rivals = {NAMES.get(key, key): told(value["forecast"][row]).tolist() for key, value in result.baselines.items()}
+        history = told(test.history(row)[-BEFORE * task.horizon :]).tolist()  # type: ignore[attr-defined]
+        truth = told(test.truth(np.array([row]))[0]).tolist()  # type: ignore[attr-defined]
         quantiles = told(result.outputs["quantiles"][row])
         svg = plots.forecast_fan(history, quantiles, task.quantiles, truth, name=name, rivals=rivals)
         yield Picture(f"Forecast of {name}", svg)

@@ -337,8 +337,7 @@ class Forecast(Task):
             layout = Layout(**{k: tuple(v) for k, v in config["layout"].items()})
             covariates = Covariates.from_config(config["covariates"])
             levels = tuple(config["quantiles"])
-            plain = {k: tuple(v) if isinstance(v, list) else v for k, v in config.get("transform", {}).items()}
-            transform = Transform(**plain)
+            transform = Transform.from_config(config.get("transform", {}))
             return cls(
                 layout=layout, covariates=covariates, quantiles=levels, shifts=shifts, transform=transform, **rest
             )

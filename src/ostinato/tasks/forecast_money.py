@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import log
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -85,6 +86,13 @@ class Transform:
         extremes = tuple(layout.seen.index(roles[name]) for name in ("high", "low")) if there else ()
         return cls(kind, logged, extremes, int(len(layout.targets) == 1))
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Transform:
+        """From JSON; of an empty one none."""
+        if not config:
+            return cls()
+        return cls(config["kind"], tuple(config["logged"]), tuple(config["extremes"]), config["extra"])
+
     def of(self, series: Series) -> Series:
         """A series of prices as what is forecast and what helps."""
         if self.kind == "none":
@@ -107,7 +115,8 @@ class Transform:
 
     def told(self, values: np.ndarray) -> np.ndarray:
         """What is forecast as a person reads it: a price, a volatility."""
-        return values if self.kind == "none" else np.exp(values)
+        told: np.ndarray = values if self.kind == "none" else np.exp(values)
+        return told
 
 
 def check_prices(series: Sequence[Series], layout: Layout, path: Path | str | None) -> None:

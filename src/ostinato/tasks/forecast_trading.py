@@ -17,7 +17,7 @@ class Trades:
         track: ``(n,)`` which series and channel.
         period: ``(n,)`` the place of the period on it, from 0.
         held: ``(n,)`` 1 where the price was held, 0 where not.
-        returns: ``(n,)`` of the price over the period, as logarithms.
+        returns: ``(n,)`` of the price over the period, as logarithms; of days without a price the last one counts.
         cost: of a purchase or a sale, as a logarithm (negative).
     """
 
@@ -40,7 +40,8 @@ class Trades:
         before = np.where(self.period > 0, np.roll(self.held, 1), 0.0)
         last = np.append(self.track[1:] != self.track[:-1], True)
         changes = np.abs(self.held - before) + np.where(last, self.held, 0.0)
-        return self.held * self.returns + self.cost * changes
+        earned: np.ndarray = self.held * self.returns + self.cost * changes
+        return earned
 
     def profit(self) -> float:
         """What equal sums in all tracks had earned at the end, as a share: 0.1 is 10 %; NaN without trades."""
@@ -69,12 +70,13 @@ def trades(forecast: np.ndarray, examples: WindowExamples, costs: float) -> Trad
             rows.append(row)
             now, stop = here, origin + examples.horizon
     chosen = np.array(rows, dtype=np.int64)
-    level, truth = examples.level(chosen), examples.truth(chosen)[:, -1]
+    level, panel = examples.level(chosen), examples.panel
+    ends = panel.places(examples.series[chosen], examples.origin[chosen] + examples.horizon - 1)
     return Trades(
         track=track[chosen],
         period=np.array(periods, dtype=np.int64),
         held=(forecast[chosen, -1] > level).astype(np.float64),
-        returns=np.nan_to_num(truth - level),
+        returns=panel.filled[ends, examples.channel[chosen]] - level,
         cost=float(np.log1p(-costs / 1e4)),
     )
 
