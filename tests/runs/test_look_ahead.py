@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from ostinato.evaluation.series import SERIES_BASELINES
@@ -71,7 +71,7 @@ def answers(path: Path, chosen: dict[str, Any]) -> tuple[Prepared, Forecast, dic
     return prepared, task, said
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, phases=(Phase.generate,))
 @given(
     begin=st.integers(STEPS - 12, STEPS - 1),
     seed=st.integers(0, 99),
