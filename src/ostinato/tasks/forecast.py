@@ -14,11 +14,13 @@ from ostinato.data.examples import Batch, Examples
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.split import Division
+from ostinato.data.static import Static
 from ostinato.data.table import Table
-from ostinato.errors import DataError, ModelFolderError, UsageError
+from ostinato.errors import DataError, ModelFolderError
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.dependence import Dependence
 from ostinato.tasks.forecast_bands import Shifts, conformal_shifts, moved
+from ostinato.tasks.forecast_checks import check_counts, check_settings, lengths_of
 from ostinato.tasks.forecast_choices import choose_look_back, choose_segment
 from ostinato.tasks.forecast_covariates import Covariates
 from ostinato.tasks.forecast_frame import forecast_frame
@@ -26,8 +28,8 @@ from ostinato.tasks.forecast_heads import HEADS, Head, Scaling, quantile_at
 from ostinato.tasks.forecast_metrics import forecast_metrics, window_mase
 from ostinato.tasks.forecast_money import Transform, check_prices, price_notes, with_price
 from ostinato.tasks.forecast_parts import cut
-from ostinato.tasks.forecast_season import infer_season, steps_apart
-from ostinato.tasks.forecast_series import Layout, Series, series_of
+from ostinato.tasks.forecast_season import infer_season, spoken, steps_apart
+from ostinato.tasks.forecast_series import Layout, Series, series_of, static_column
 from ostinato.tasks.forecast_trading import trading_metrics
 from ostinato.tasks.forecast_windows import Panel, WindowBatch, WindowExamples, dependence_of, windows_of
 from ostinato.tasks.settings import TaskSettings
@@ -88,6 +90,7 @@ class Forecast(Task):
     shifts: Shifts = ()
     transform: Transform = field(default_factory=Transform)
     costs: float = 0.0
+    statics: Static = field(default_factory=Static)
     id: str = ""
     time: str = ""
 
@@ -104,7 +107,7 @@ class Forecast(Task):
             input_size=1 + self.mask + len(self.layout.seen) + self.transform.extra,
             outputs="horizon",
             output_size=self.answers.size,
-            static_size=self.static,
+            static_size=self.static + self.statics.size,
             horizon=self.horizon,
             look_back=self.look_back,
             segment=self.segment,
@@ -128,25 +131,12 @@ class Forecast(Task):
             DataError: no channel to forecast; a series shorter than ``horizon + 1``.
             UsageError: quantiles without 0.5 or outside (0, 1), or a horizon below 1.
         """
-        levels = tuple(sorted(set(settings.quantiles)))
-        if 0.5 not in levels or not 0 < levels[0] <= levels[-1] < 1:
-            raise UsageError(f"task.quantiles must lie between 0 and 1 and hold 0.5: {settings.quantiles}")
-        if settings.conformal and len(levels) < 2:
-            raise UsageError("task.conformal moves bands, and task.quantiles asks for none: add 0.1 and 0.9")
-        if settings.conformal and not data.valid:
-            raise UsageError("task.conformal learns from the validation part: leave data.valid=0 out")
-        if settings.horizon < 1:
-            raise UsageError(f"task.horizon must be at least 1: {settings.horizon}")
-        if not 0 <= settings.costs < 1e4:
-            raise UsageError(f"task.costs are basis points, hundredths of a per cent, from 0: {settings.costs:g}")
-        for key in ("look_back", "segment", "season"):
-            if getattr(settings, key) < 0:
-                raise UsageError(f"task.{key} cannot be negative: {getattr(settings, key)}; 0 lets it be chosen")
+        levels = check_settings(data, settings)
         reading = replace(data, id=data.id if data.id in table.columns else "")  # a part names its series itself
         reading = with_price(table, reading, settings.transform)
         layout = Layout.of(table, reading, settings.known)
         series = series_of(table, reading, layout)
-        lengths = _lengths(series, settings.horizon, table)
+        lengths = lengths_of(series, settings.horizon, table)
         transform = Transform.fit(settings.transform, series, layout)
         if settings.transform != "none":
             check_prices(series, layout, table.path)
@@ -157,9 +147,7 @@ class Forecast(Task):
         look_back = settings.look_back or choose_look_back(settings.horizon, steps, segment, lengths)
         missing = any(np.isnan(s.values).any() for s in series)
         if settings.head == "negative_binomial":
-            if settings.transform != "none":
-                raise UsageError("task.head=negative_binomial is for counts, and a logarithm is none: set student_t")
-            _check_counts(series, layout, table)
+            check_counts(series, layout, table)
         return cls(
             layout=layout,
             covariates=Covariates.fit(series, layout.known, look_back, calendar=settings.calendar),
@@ -177,6 +165,7 @@ class Forecast(Task):
             conformal=settings.conformal,
             transform=transform,
             costs=settings.costs,
+            statics=Static.fit(_whole(series, layout), layout.static),
             id=data.id,
             time=data.time,
         )
@@ -228,10 +217,21 @@ class Forecast(Task):
         series = [self.transform.of(one) for one in series]
         known = [self.covariates.of(one, self.horizon) for one in series]
         width = len(self.layout.targets)
-        panel = Panel.of(series, known, self.layout.targets, self.static, self.horizon)
+        whole = self.statics.encode(_whole(series, self.layout))
+        panel = Panel.of(series, known, self.layout.targets, self.static, self.horizon, whole)
         least = min(self.look_back, max(self.season, self.segment))
         number, channel, origin = windows_of(series, width, self.horizon, least)
         return WindowExamples(panel, number, channel, origin, self.look_back, self.horizon, self.mask)
+
+    def notes(self, table: Table) -> tuple[str, ...]:
+        """Labels of whole series that training never saw."""
+        found = []
+        for place, column in enumerate(self.statics.columns):
+            labels = {str(one.static[place]) for one in self.series(table)} - {"", *column.labels}
+            if column.labels and labels:
+                said = ", ".join(f"'{label}'" for label in sorted(labels)[:5])
+                found.append(f"{column.name}: training never saw {said}, so the model takes them as unknown")
+        return tuple(found)
 
     def size(self, table: Table, examples: Examples) -> str:
         """``8 series (5,592 windows)``."""
@@ -311,36 +311,35 @@ class Forecast(Task):
         width = len(self.layout.targets)
         channels = f" with {width} channels" if width > 1 else ""
         every = steps_apart(series)
-        rhythm = f", one every {_spoken(every)}" if every is not None else ""
+        rhythm = f", one every {spoken(every)}" if every is not None else ""
         season = f"season of {self.season} steps" if self.season > 1 else "no season"
         helped = f"; helped by {', '.join(self.layout.seen)}" if self.layout.seen else ""
         ahead = self.covariates.names
         known = f"; known ahead: {', '.join(ahead)}" if ahead else ""
+        whole = f"; of a whole series: {', '.join(self.layout.static)}" if self.layout.static else ""
         return (
             f"{len(series):,} series{channels} of {steps} steps{rhythm}; forecast of the next {self.horizon} from the "
-            f"last {self.look_back}, read in segments of {self.segment}; {season} ({self.season_reason}){helped}{known}"
-            f"{_MEANING[self.transform.kind]}"
+            f"last {self.look_back}, read in segments of {self.segment}; {season} ({self.season_reason}){helped}"
+            f"{known}{whole}{_MEANING[self.transform.kind]}"
         )
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""
-        return asdict(self)
+        return asdict(self) | {"statics": self.statics.to_config()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`."""
         try:
-            rest = {
-                k: v for k, v in config.items() if k not in {"layout", "covariates", "quantiles", "shifts", "transform"}
+            read = {
+                "layout": Layout(**{key: tuple(names) for key, names in config["layout"].items()}),
+                "covariates": Covariates.from_config(config["covariates"]),
+                "quantiles": tuple(config["quantiles"]),
+                "shifts": tuple(tuple(row) for row in config.get("shifts", ())),
+                "transform": Transform.from_config(config.get("transform", {})),
+                "statics": Static.from_config(config.get("statics", [])),
             }
-            shifts = tuple(tuple(row) for row in config.get("shifts", ()))
-            layout = Layout(**{k: tuple(v) for k, v in config["layout"].items()})
-            covariates = Covariates.from_config(config["covariates"])
-            levels = tuple(config["quantiles"])
-            transform = Transform.from_config(config.get("transform", {}))
-            return cls(
-                layout=layout, covariates=covariates, quantiles=levels, shifts=shifts, transform=transform, **rest
-            )
+            return cls(**config | read)
         except (KeyError, TypeError, AttributeError) as error:
             raise ModelFolderError(f"the forecast task of this folder is damaged: {error}") from error
 
@@ -352,36 +351,7 @@ def _scaling(batch: Batch) -> Scaling:
     return Scaling(batch.level, batch.scale)
 
 
-def _lengths(series: Sequence[Series], horizon: int, table: Table) -> list[int]:
-    """Steps of each series; raises for the first that is too short for a single example."""
-    for one in series:
-        if len(one) <= horizon:
-            raise DataError(
-                f"series '{one.name}' has {len(one):,} steps to train on; a horizon of {horizon} needs at least "
-                f"{horizon + 1}. Choose a smaller --horizon, or remove the series",
-                path=table.path,
-            )
-    return [len(one) for one in series]
-
-
-def _check_counts(series: Sequence[Series], layout: Layout, table: Table) -> None:
-    """Raises for the first value that is no count."""
-    for one in series:
-        wrong = np.isfinite(one.values) & ((one.values < 0) | (one.values != np.round(one.values)))
-        if wrong.any():
-            step, channel = (int(place[0]) for place in np.nonzero(wrong))
-            raise DataError(
-                f"series '{one.name}', step {step + 1:,}: {one.values[step, channel]:g} is no count, and "
-                "task.head=negative_binomial needs whole numbers from 0; leave it out, or set task.head=student_t",
-                path=table.path,
-                column=layout.targets[channel],
-            )
-
-
-def _spoken(step: np.timedelta64) -> str:
-    """``1 hour``, ``30 minutes``, ``7 days``."""
-    seconds = float(step / np.timedelta64(1, "s"))
-    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= size:
-            return f"{seconds / size:g} {name}{'s' if seconds != size else ''}"
-    return f"{seconds:g} seconds"
+def _whole(series: Sequence[Series], layout: Layout) -> Table:
+    """What does not change over each series, a row a series."""
+    columns = [static_column(name, [s.static[place] for s in series]) for place, name in enumerate(layout.static)]
+    return Table({column.name: column for column in columns})
