@@ -22,6 +22,7 @@ class Spec:
         look_back: steps a forecaster sees.
         segment: steps a forecaster reads at once.
         season: steps after which a series repeats itself; 0: it does not.
+        seasons: further such numbers of steps.
         known_size: channels of :attr:`Batch.known`, the covariates known ahead.
         begin: of a text, the id that is fed before its first symbol.
         shared: of a text, whether its symbols are those of the inputs, by the same ids.
@@ -38,10 +39,14 @@ class Spec:
     look_back: int = 0
     segment: int = 0
     season: int = 0
+    seasons: tuple[int, ...] = ()
     known_size: int = 0
     begin: int = 0
     shared: bool = False
     causal: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seasons", tuple(self.seasons))  # JSON knows lists alone
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""

@@ -20,7 +20,7 @@ from ostinato.errors import DataError, ModelFolderError
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.dependence import Dependence
 from ostinato.tasks.forecast_bands import Shifts, conformal_shifts, moved
-from ostinato.tasks.forecast_checks import check_counts, check_settings, lengths_of
+from ostinato.tasks.forecast_checks import check_counts, check_settings, lengths_of, seasons_of
 from ostinato.tasks.forecast_choices import choose_look_back, choose_segment
 from ostinato.tasks.forecast_covariates import Covariates
 from ostinato.tasks.forecast_frame import forecast_frame
@@ -91,6 +91,7 @@ class Forecast(Task):
     transform: Transform = field(default_factory=Transform)
     costs: float = 0.0
     statics: Static = field(default_factory=Static)
+    seasons: tuple[int, ...] = ()
     id: str = ""
     time: str = ""
 
@@ -112,6 +113,7 @@ class Forecast(Task):
             look_back=self.look_back,
             segment=self.segment,
             season=self.season if 1 < self.season <= self.look_back else 0,
+            seasons=tuple(s for s in self.seasons if 1 < self.season <= self.look_back and 1 < s <= self.look_back),
             known_size=self.covariates.size,
             causal=True,
         )
@@ -141,10 +143,10 @@ class Forecast(Task):
         if settings.transform != "none":
             check_prices(series, layout, table.path)
             series = [transform.of(one) for one in series]
-        season = infer_season(series)
-        steps, reason = (settings.season, "as set") if settings.season else (season.steps, season.reason)
+        season, chosen = infer_season(series), seasons_of(settings)
+        steps, reason = (chosen[0], "as set") if chosen else (season.steps, season.reason)
         segment = settings.segment or choose_segment(settings.horizon, steps)
-        look_back = settings.look_back or choose_look_back(settings.horizon, steps, segment, lengths)
+        look_back = settings.look_back or choose_look_back(settings.horizon, (steps, *chosen[1:]), segment, lengths)
         missing = any(np.isnan(s.values).any() for s in series)
         if settings.head == "negative_binomial":
             check_counts(series, layout, table)
@@ -156,6 +158,7 @@ class Forecast(Task):
             segment=min(segment, look_back),
             season=steps,
             season_reason=reason,
+            seasons=chosen[1:],
             quantiles=levels,
             mask=missing and data.missing == "mask",
             static=len(layout.targets) if 1 < len(layout.targets) <= ONE_HOT else 0,
@@ -313,6 +316,8 @@ class Forecast(Task):
         every = steps_apart(series)
         rhythm = f", one every {spoken(every)}" if every is not None else ""
         season = f"season of {self.season} steps" if self.season > 1 else "no season"
+        if self.seasons:
+            season = f"seasons of {', '.join(map(str, (self.season, *self.seasons)))} steps"
         helped = f"; helped by {', '.join(self.layout.seen)}" if self.layout.seen else ""
         ahead = self.covariates.names
         known = f"; known ahead: {', '.join(ahead)}" if ahead else ""
@@ -335,6 +340,7 @@ class Forecast(Task):
                 "layout": Layout(**{key: tuple(names) for key, names in config["layout"].items()}),
                 "covariates": Covariates.from_config(config["covariates"]),
                 "quantiles": tuple(config["quantiles"]),
+                "seasons": tuple(config.get("seasons", ())),
                 "shifts": tuple(tuple(row) for row in config.get("shifts", ())),
                 "transform": Transform.from_config(config.get("transform", {})),
                 "statics": Static.from_config(config.get("statics", [])),

@@ -30,12 +30,21 @@ def check_settings(data: DataSettings, settings: TaskSettings) -> tuple[float, .
         raise UsageError(f"task.horizon must be at least 1: {settings.horizon}")
     if not 0 <= settings.costs < 1e4:
         raise UsageError(f"task.costs are basis points, hundredths of a per cent, from 0: {settings.costs:g}")
-    for key in ("look_back", "segment", "season"):
-        if getattr(settings, key) < 0:
-            raise UsageError(f"task.{key} cannot be negative: {getattr(settings, key)}; 0 lets it be chosen")
+    for key, value in (("look_back", settings.look_back), ("segment", settings.segment)):
+        if value < 0:
+            raise UsageError(f"task.{key} cannot be negative: {value}; 0 lets it be chosen")
+    for season in seasons_of(settings):
+        if season < 0:
+            raise UsageError(f"task.season cannot be negative: {season}; 0 lets it be chosen")
     if settings.head == "negative_binomial" and settings.transform != "none":
         raise UsageError("task.head=negative_binomial is for counts, and a logarithm is none: set student_t")
     return levels
+
+
+def seasons_of(settings: TaskSettings) -> tuple[int, ...]:
+    """The seasons that are set, each once, in their order; in Python a single one may be a number."""
+    given = (settings.season,) if isinstance(settings.season, int) else settings.season
+    return tuple(dict.fromkeys(season for season in given if season))
 
 
 def lengths_of(series: Sequence[Series], horizon: int, table: Table) -> list[int]:

@@ -115,7 +115,9 @@ class Transform:
 
     def told(self, values: np.ndarray) -> np.ndarray:
         """What is forecast as a person reads it: a price, a volatility."""
-        told: np.ndarray = values if self.kind == "none" else np.exp(values)
+        if self.kind == "none":
+            return values
+        told: np.ndarray = np.exp(values)
         return told
 
 

@@ -19,7 +19,8 @@ class TaskSettings:
         label_smoothing: share of the target's probability spread over all labels.
         horizon: steps to forecast.
         look_back: steps the forecaster sees; 0: chosen from horizon, season and series length.
-        season: steps of one season; 0: inferred from the training part.
+        season: steps of one season, or of several, as in ``24,168``, the most important first (by which errors are
+            scaled); empty or 0: one is inferred from the training part.
         segment: steps the forecaster reads at once; 0: chosen.
         decode: ``direct`` (all steps of the horizon at once) or ``rollout`` (each output fed back in).
         quantiles: of the forecast; must hold 0.5.
@@ -44,7 +45,7 @@ class TaskSettings:
     label_smoothing: float = 0.0
     horizon: int = 1
     look_back: int = 0
-    season: int = 0
+    season: tuple[int, ...] = ()
     segment: int = 0
     decode: Literal["direct", "rollout"] = "direct"
     quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
