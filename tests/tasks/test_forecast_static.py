@@ -14,6 +14,7 @@ from ostinato.data.settings import DataSettings
 from ostinato.errors import DataError
 from ostinato.tasks.forecast import Forecast
 from ostinato.tasks.forecast_parts import cut
+from ostinato.tasks.infer import infer
 from ostinato.tasks.settings import TaskSettings
 from series_tables import days, wave
 
@@ -97,3 +98,16 @@ def test_the_answer_depends_on_them(tmp_path):
     batch.static.requires_grad_()
     model(batch)[0].sum().backward()
     assert (batch.static.grad != 0).all()
+
+
+def test_a_lone_new_series_brings_its_label(tmp_path):
+    task, _, asked = learned(written(tmp_path / "sales.csv"))
+    new = read(written(tmp_path / "new.csv", {"east": ("village", 5.0)}), asked)
+    assert task.examples(new).take(torch.tensor([0])).static[0, :3].tolist() == [0, 1, 0]
+
+
+def test_a_lone_series_with_a_label_is_forecast(tmp_path):
+    path = written(tmp_path / "one.csv", {"north": ("city", 10.0)}, "place,sold")
+    table = read(path, DataSettings())
+    assert infer(table, DataSettings(), TaskSettings()).name == "forecast"
+    assert learned(written(tmp_path / "two.csv", {"north": ("city", 10.0)}))[0].layout.static == ()

@@ -108,7 +108,8 @@ class Transform:
 
     def _swing(self, series: Series, moves: np.ndarray) -> np.ndarray:
         if not self.extremes:
-            return np.abs(moves)
+            size: np.ndarray = np.abs(moves)
+            return size
         high, low = (_log(series.seen[:, [place]]) for place in self.extremes)
         swing: np.ndarray = (high - low) / (4 * log(2)) ** 0.5
         return swing

@@ -76,7 +76,7 @@ class Layout:
         """
         rows = _rows(table, data)
         channels = list(rows[0].channels)
-        static = [*rows[0].static, *_steady(rows, {data.target, *known})]
+        static = [*rows[0].static, *_steady(rows, {data.target, *known})] if len(rows) > 1 else []
         for name in (*filter(None, [data.target]), *data.inputs, *known):
             others = [one for one in (*channels, *static) if one != name]
             if name not in channels and not (name in static and name in data.inputs):
@@ -156,7 +156,7 @@ def _static(row: _Row, names: Sequence[str], table: Table) -> tuple[str | float,
 def _steady(rows: Sequence[_Row], but: set[str]) -> list[str]:
     """Channels that are the same over each of several series, and differ between them."""
     found = []
-    for place, name in enumerate(rows[0].channels if len(rows) > 1 else ()):
+    for place, name in enumerate(rows[0].channels):
         if name in but:
             continue
         firsts = []
