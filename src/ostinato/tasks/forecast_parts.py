@@ -209,7 +209,22 @@ def _parts(cuts: Sequence[_Cut], layout: Layout, task: TaskSettings, data: DataS
     tested = [replace(cut_to(c.series, len(c.series), c.test), trained=until[c.series.name]) for c in cuts]
     shown = f"windows of {horizon} steps: {count['test']:,} test, {-(-count['valid'] // every):,} validate"
     train, valid, test = (to_table(part, layout, table) for part in (learned, checked, tested))
-    return SeriesParts(train, valid, test, (shown,))
+    return SeriesParts(train, valid, test, (shown, *_still(learned, layout)))
+
+
+def _still(series: Sequence[Series], layout: Layout) -> tuple[str, ...]:
+    """A note on what never changes in training: there is nothing to learn from it."""
+    names = [
+        f"'{name}' of series '{one.name}'"
+        for one in series
+        for place, name in enumerate(layout.targets)
+        if len(set(one.values[np.isfinite(one.values[:, place]), place].tolist())) == 1
+    ]
+    if not names:
+        return ()
+    more = f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
+    verb = "never changes" if len(names) == 1 else "never change"
+    return (f"{names[0]}{more} {verb} in training: forecast to stay, and left out of MASE",)
 
 
 def _stride(windows: int) -> int:
