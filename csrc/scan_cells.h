@@ -26,6 +26,10 @@ template <class T> inline vec<T> root(vec<T> x) {
 #endif
 }
 
+// (1 - share) a + share b. Not a + share (b - a), in which a number of usual size beside a huge one is lost even where
+// the share of the huge one is 0.
+template <class T> inline vec<T> between(vec<T> a, vec<T> b, vec<T> share) { return (T(1) - share) * a + share * b; }
+
 template <class T> struct MinGru {
   using Number = T;
   static constexpr int G = 2, S = 1, A = 0;
@@ -38,7 +42,7 @@ template <class T> struct MinGru {
   static void forward(const vec<T>* pre, const vec<T>*, vec<T>, vec<T>* h, vec<T>&) {
     vec<T> z, n;
     gates(pre, z, n);
-    h[0] += z * (n - h[0]);
+    h[0] = between<T>(h[0], n, z);
   }
   static void backward(const vec<T>* pre, const vec<T>*, vec<T>, const vec<T>* before, vec<T>, vec<T>* dh, vec<T>* d,
                        vec<T>&, vec<T>*) {
@@ -52,18 +56,19 @@ template <class T> struct MinGru {
 };
 
 // With a = exp(-i), b = exp(-f), the normalised gates are i = (1 + b) / (2 + a + b) and f = (1 + a) / (2 + a + b). Where
-// that would overflow, both are divided by one number, beside which the 1 is nothing anyway.
+// that would overflow, both are divided by one number, beside which the 1 is nothing anyway: what is left of them are the
+// distances to the lower gate, infinite ones included.
 template <class T> struct MinLstm {
   using Number = T;
   static constexpr int G = 3, S = 1, A = 0;
   static constexpr bool skips = false, apart = false;
-  static constexpr T most = sizeof(T) == 4 ? T(86) : T(707);
+  static constexpr T most = sizeof(T) == 4 ? T(86) : T(707), lowest = sizeof(T) == 4 ? T(-__FLT_MAX__) : T(-__DBL_MAX__);
 
   struct Gates {
     vec<T> a, b, part, n;
     explicit Gates(const vec<T>* pre) {
-      const vec<T> shift = at_least<T>(-(pre[0] < pre[1] ? pre[0] : pre[1]) - most, T(0));
-      a = power(-pre[0] - shift), b = power(-pre[1] - shift);
+      const vec<T> i = at_least<T>(pre[0], lowest), f = at_least<T>(pre[1], lowest), low = i < f ? i : f;
+      a = power(low < -most ? most - (i - low) : -i), b = power(low < -most ? most - (f - low) : -f);
       part = T(1) / (T(2) + (a + b));
       n = pre[2] < T(0) ? logistic<T>(pre[2]) : pre[2] + T(0.5);
     }
@@ -74,7 +79,7 @@ template <class T> struct MinLstm {
   };
   static void forward(const vec<T>* pre, const vec<T>*, vec<T>, vec<T>* h, vec<T>&) {
     const Gates g(pre);
-    h[0] += (T(1) + g.b) * g.part * (g.n - h[0]);
+    h[0] = between<T>(h[0], g.n, (T(1) + g.b) * g.part);
   }
   static void backward(const vec<T>* pre, const vec<T>*, vec<T>, const vec<T>* before, vec<T>, vec<T>* dh, vec<T>* d,
                        vec<T>&, vec<T>*) {
@@ -95,13 +100,13 @@ template <class T> struct Qrnn {
 
   static void forward(const vec<T>* pre, const vec<T>*, vec<T>, vec<T>* c, vec<T>& y) {
     vec<T> z = tanh<T>(pre[0]), f = logistic<T>(pre[1]), o = logistic<T>(pre[2]);
-    c[0] = z + f * (c[0] - z);
+    c[0] = between<T>(z, c[0], f);
     y = o * c[0];
   }
   static void backward(const vec<T>* pre, const vec<T>*, vec<T>, const vec<T>* before, vec<T> dy, vec<T>* dc, vec<T>* d,
                        vec<T>&, vec<T>*) {
     vec<T> z = tanh<T>(pre[0]), f = logistic<T>(pre[1]), o = logistic<T>(pre[2]);
-    vec<T> c = z + f * (before[0] - z);
+    vec<T> c = between<T>(z, before[0], f);
     vec<T> slope = dc[0] + dy * o;
     d[0] = slope * (T(1) - f) * (T(1) - z * z);
     d[1] = slope * (before[0] - z) * f * (T(1) - f);
@@ -120,14 +125,14 @@ template <class T, bool projected> struct Sru {
   static void forward(const vec<T>* pre, const vec<T>* v, vec<T> skip, vec<T>* c, vec<T>& y) {
     vec<T> x = alpha * (projected ? pre[G - 1] : skip);
     vec<T> f = logistic<T>(pre[0] + v[0] * c[0]), r = logistic<T>(pre[1] + v[1] * c[0]);
-    c[0] = pre[2] + f * (c[0] - pre[2]);
-    y = x + r * (c[0] - x);
+    c[0] = between<T>(pre[2], c[0], f);
+    y = between<T>(x, c[0], r);
   }
   static void backward(const vec<T>* pre, const vec<T>* v, vec<T> skip, const vec<T>* before, vec<T> dy, vec<T>* dc,
                        vec<T>* d, vec<T>& dskip, vec<T>* dv) {
     vec<T> x = alpha * (projected ? pre[G - 1] : skip);
     vec<T> f = logistic<T>(pre[0] + v[0] * before[0]), r = logistic<T>(pre[1] + v[1] * before[0]);
-    vec<T> c = pre[2] + f * (before[0] - pre[2]);
+    vec<T> c = between<T>(pre[2], before[0], f);
     vec<T> slope = dc[0] + dy * r;
     d[0] = slope * (before[0] - pre[2]) * f * (T(1) - f);
     d[1] = dy * (c - x) * r * (T(1) - r);

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -20,7 +21,8 @@ from benchmarks.layers.arena import FULL, QUICK, Pace, compete, pin
 from benchmarks.layers.cases import OURS, Case, chosen
 from benchmarks.layers.measured import Measured
 
-KEPT = Path(__file__).parents[1] / "results" / "layers.json"
+KEPT = Path(__file__).parents[1] / "results" / "layers"
+"""A file for each machine."""
 LIBRARIES = ("torch", "jax", "jaxlib", "onnxruntime", "onnx", "numpy")
 
 
@@ -62,24 +64,28 @@ def commit() -> str:
     return (git("rev-parse", "--short", "HEAD") or "unknown") + (" with changes" if changed else "")
 
 
-def kept() -> dict[str, Any]:
-    """All records."""
-    if not KEPT.exists():
-        return {"machine": {}, "cases": {}}
-    return dict(json.loads(KEPT.read_text(encoding="utf-8")))
+def kept() -> list[dict[str, Any]]:
+    """What was measured on each machine."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(KEPT.glob("*.json"))]
+
+
+def of_machine(where: dict[str, Any]) -> tuple[Path, dict[str, Any]]:
+    """The file of a machine and the records in it; those of other versions of the libraries do not count."""
+    path = KEPT / f"{re.sub('[^a-z0-9]+', '-', where['processor'].lower()).strip('-')}.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return path, dict(found["cases"]) if found.get("machine") == where else {}
 
 
 def keep(name: str, record: dict[str, Any], where: dict[str, Any]) -> None:
-    """Put the record among those of other cases, whole or not at all; another machine's are dropped."""
-    found = kept()
-    cases = found["cases"] if found["machine"] == where else {}
+    """Put the record among those of the machine's other cases, whole or not at all."""
+    path, cases = of_machine(where)
     cases[name] = record
     lines = [f"{json.dumps(one)}: {json.dumps(brief(cases[one]), ensure_ascii=False)}" for one in cases]
     text = f'{{"machine": {json.dumps(where)},\n"cases": {{\n' + ",\n".join(lines) + "\n}}\n"
-    KEPT.parent.mkdir(exist_ok=True)
-    part = KEPT.with_suffix(".part")
+    path.parent.mkdir(exist_ok=True, parents=True)
+    part = path.with_suffix(".part")
     part.write_text(text, encoding="utf-8")
-    part.replace(KEPT)
+    part.replace(path)
 
 
 def brief(record: Any) -> Any:
@@ -122,7 +128,8 @@ def main(arguments: list[str] | None = None) -> None:
     except ValueError as error:
         parser.error(str(error))
     if given.missing:
-        cases = [case for case in cases if case.name not in kept()["cases"]]
+        found = of_machine(machine(list(range(given.threads))))[1]
+        cases = [case for case in cases if case.name not in found]
     if given.list:
         print("\n".join(case.name for case in cases))
         return
@@ -130,7 +137,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not given.page:
         command = shlex.join(["python", "-m", "benchmarks.layers", *(sys.argv[1:] if arguments is None else arguments)])
         bad = run(cases, QUICK if given.quick else FULL, given.threads, command)
-    if not kept()["cases"]:
+    if not kept():
         parser.error("nothing has been measured yet")
     page.write(kept())
     if bad:

@@ -28,23 +28,27 @@ GROUPS = {
 }
 
 
-def write(kept: dict[str, Any]) -> None:
-    """The page and its picture."""
-    cases = [Measured.of(name, record) for name, record in kept["cases"].items()]
-    (DOCS / "performance.svg").write_text(leads(cases), encoding="utf-8")
-    (DOCS / "performance.md").write_text(text(kept, cases), encoding="utf-8")
+def write(kept: list[dict[str, Any]]) -> None:
+    """The page and a picture for each machine."""
+    parts = [(HERE / "head.md").read_text(encoding="utf-8").rstrip()]
+    for number, one in enumerate(sorted(kept, key=lambda one: -len(one["cases"])), start=1):
+        cases = [Measured.of(name, record) for name, record in one["cases"].items()]
+        picture = f"performance-{number}.svg"
+        (DOCS / picture).write_text(leads(cases), encoding="utf-8")
+        parts.append(text(one, cases, picture))
+    (DOCS / "performance.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def text(kept: dict[str, Any], cases: list[Measured]) -> str:
-    """The page."""
-    parts = [(HERE / "head.md").read_text(encoding="utf-8").rstrip(), conditions(kept), goals(cases)]
-    parts.append("![How many times as long each peer takes](performance.svg)")
+def text(kept: dict[str, Any], cases: list[Measured], picture: str) -> str:
+    """The part of the page that is about one machine."""
+    parts = [f"## {kept['machine']['processor']}", conditions(kept), goals(cases)]
+    parts.append(f"![How many times as long each peer takes]({picture})")
     for name, title in GROUPS.items():
         for mode, words in MODES.items():
             found = [case for case in cases if case.group == name and mode == mode_of(case)]
             if found:
-                parts.append(f"## {title}, {words}\n\n{table(found)}")
-    return "\n\n".join([*parts, misses(cases), losses(cases), errors(cases)]) + "\n"
+                parts.append(f"### {title}, {words}\n\n{table(found)}")
+    return "\n\n".join([*parts, misses(cases), losses(cases), errors(cases)])
 
 
 def mode_of(case: Measured) -> str:
@@ -72,7 +76,7 @@ def conditions(kept: dict[str, Any]) -> str:
 
 def goals(cases: list[Measured]) -> str:
     """Wanted beside reached; a miss is a miss."""
-    lines = ["## Must reach\n", "| | | wanted | reached, worst case | |", "| --- | --- | ---: | --- | --- |"]
+    lines = ["### Must reach\n", "| | | wanted | reached, worst case | |", "| --- | --- | ---: | --- | --- |"]
     for target in TARGETS:
         reached = target.reached(cases)
         sign = "≤" if target.most else "≥"
@@ -91,7 +95,7 @@ def goals(cases: list[Measured]) -> str:
 def misses(cases: list[Measured]) -> str:
     """Every case that missed a target, with what the machine's products alone would take of its time."""
     shares = {case.name: case.share() for case in cases}
-    lines = ["## Misses\n"]
+    lines = ["### Misses\n"]
     for target in TARGETS:
         reached = target.reached(cases)
         if reached is None or not reached.missed:
@@ -194,7 +198,7 @@ def timed(case: Measured, label: str, *, quartiles: bool = False) -> str:
 
 def losses(cases: Iterable[Measured]) -> str:
     """Every case in which a peer is faster, and every arm that could not be timed."""
-    lines = ["## Losses\n"]
+    lines = ["### Losses\n"]
     for case in cases:
         lead = case.lead()
         if lead is not None and lead.median < 1:
@@ -219,7 +223,7 @@ def errors(cases: Iterable[Measured]) -> str:
             facts = arm.get("facts", {})
             if (path := facts.get("path") or served(facts, case)) and case.timed(label):
                 paths.setdefault(label, set()).add(path.split(" × ")[0])
-    lines = ["## Errors against float64\n", "max |a − b| / max |b|, the worst of all cases.\n"]
+    lines = ["### Errors against float64\n", "max |a − b| / max |b|, the worst of all cases.\n"]
     lines += ["| | values | gradients | served by |", "| --- | ---: | ---: | --- |"]
     for label in dict.fromkeys(label for label, _ in worst):
         shown = [f"{worst[label, kind]:.1e}" if (label, kind) in worst else "–" for kind in ("values", "gradients")]

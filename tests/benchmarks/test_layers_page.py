@@ -36,7 +36,7 @@ HEAVY = Problem("lstm", 100, 64, 256, 256)
 
 def written(**cases: dict[str, Any]) -> str:
     found = kept(**cases)
-    return page.text(found, [Measured.of(name, value) for name, value in found["cases"].items()])
+    return page.text(found, [Measured.of(name, value) for name, value in found["cases"].items()], "a.svg")
 
 
 def row(text: str, start: str) -> str:
@@ -92,7 +92,7 @@ def test_our_own_failure_is_no_success() -> None:
     assert case.lead() is None
     assert all(target.reached([case]) is None for target in targets.TARGETS)
     assert "- one: ostinato was not timed; RuntimeError: no engine" in page.text(
-        kept(one=record("equal", LSTM, ("torch",), ostinato=failed, torch=arm(LSTM, 0.004))), [case]
+        kept(one=record("equal", LSTM, ("torch",), ostinato=failed, torch=arm(LSTM, 0.004))), [case], "a.svg"
     )
 
 

@@ -151,18 +151,19 @@ def test_parity_is_of_the_package_that_is_measured() -> None:
 
 
 def test_records_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A case at a time, the newest of each; those of another machine go."""
-    monkeypatch.setattr(program, "KEPT", tmp_path / "results" / "layers.json")
-    assert program.kept() == {"machine": {}, "cases": {}}
-    program.keep("a", {"rounds": [1 / 3, 2]}, {"cores": 2})
-    program.keep("b", {"why": 'a "quote" and µs'}, {"cores": 2})
-    program.keep("a", {"rounds": [2e-6 / 3]}, {"cores": 2})
-    assert program.kept() == {
-        "machine": {"cores": 2},
-        "cases": {"a": {"rounds": [6.667e-07]}, "b": {"why": 'a "quote" and µs'}},
-    }
-    program.keep("c", {}, {"cores": 4})
-    assert program.kept() == {"machine": {"cores": 4}, "cases": {"c": {}}}
+    """A case at a time, the newest of each; a file a machine; those of other libraries go."""
+    monkeypatch.setattr(program, "KEPT", tmp_path / "results" / "layers")
+    assert program.kept() == []
+    here, there = {"processor": "A 1", "cores": 2}, {"processor": "B", "cores": 2}
+    program.keep("a", {"rounds": [1 / 3, 2]}, here)
+    program.keep("b", {"why": 'a "quote" and µs'}, here)
+    program.keep("a", {"rounds": [2e-6 / 3]}, here)
+    program.keep("a", {}, there)
+    both = {"a": {"rounds": [6.667e-07]}, "b": {"why": 'a "quote" and µs'}}
+    assert program.kept() == [{"machine": here, "cases": both}, {"machine": there, "cases": {"a": {}}}]
+    assert program.of_machine(here) == (tmp_path / "results" / "layers" / "a-1.json", both)
+    program.keep("c", {}, here | {"cores": 4})
+    assert program.kept()[0] == {"machine": here | {"cores": 4}, "cases": {"c": {}}}
 
 
 @pytest.mark.slow

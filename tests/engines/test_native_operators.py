@@ -352,24 +352,3 @@ def test_autocast_keeps_the_precision_of_the_weights(name: str, lengths: list[in
     assert torch.equal(rounded, module(x.bfloat16().float(), lengths=lengths)[0])
     (gradient,) = torch.autograd.grad(rounded.sum(), module.weight_hh_l0)
     assert gradient.dtype == torch.float32
-
-
-def test_threads_of_python_at_once() -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    torch.manual_seed(0)
-    modules = [nn.LSTM(8, 16 + k) for k in range(4)]
-    x = torch.randn(40, 16, 8)
-
-    def work(module: Any) -> list[torch.Tensor]:
-        output = module(x)[0]
-        return [output, *torch.autograd.grad(output.square().sum(), list(module.parameters()))]
-
-    wanted = [work(module) for module in modules]
-    torch.set_num_threads(2)
-    try:
-        with ThreadPoolExecutor(4) as pool:
-            for found, right in zip(pool.map(work, modules * 10), wanted * 10, strict=True):
-                assert all(torch.equal(a, b) for a, b in zip(found, right, strict=True))
-    finally:
-        torch.set_num_threads(1)

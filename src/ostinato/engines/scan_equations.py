@@ -18,30 +18,34 @@ Step = Callable[[Parts, "Tensor | None", Parts, Parts], tuple[Tensor | None, Par
 after; each part ``(B, H)`` or, of the vectors, ``(H,)``."""
 
 
+def between(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
+    """``(1 - share) a + share b``."""
+    return (1 - share) * a + share * b
+
+
 def min_gru(pre: Parts, _skip: Tensor | None, _vectors: Parts, state: Parts) -> tuple[None, Parts]:
-    """``h = h + z (n - h)``."""
-    return None, (state[0] + torch.sigmoid(pre[0]) * (positive(pre[1]) - state[0]),)
+    """``h = (1 - z) h + z n``."""
+    return None, (between(state[0], positive(pre[1]), torch.sigmoid(pre[0])),)
 
 
 def min_lstm(pre: Parts, _skip: Tensor | None, _vectors: Parts, state: Parts) -> tuple[None, Parts]:
-    """``h = h + i (g - h)``."""
-    i = torch.sigmoid(logsigmoid(pre[0]) - logsigmoid(pre[1]))
-    return None, (state[0] + i * (positive(pre[2]) - state[0]),)
+    """``h = (1 - i) h + i g``."""
+    return None, (between(state[0], positive(pre[2]), torch.sigmoid(logsigmoid(pre[0]) - logsigmoid(pre[1]))),)
 
 
 def qrnn(pre: Parts, _skip: Tensor | None, _vectors: Parts, state: Parts) -> tuple[Tensor, Parts]:
-    """``c = z + f (c - z)``, ``y = o c``."""
+    """``c = (1 - f) z + f c``, ``y = o c``."""
     z, f, o = torch.tanh(pre[0]), torch.sigmoid(pre[1]), torch.sigmoid(pre[2])
-    c = z + f * (state[0] - z)
+    c = between(z, state[0], f)
     return o * c, (c,)
 
 
 def sru(pre: Parts, skip: Tensor | None, vectors: Parts, state: Parts) -> tuple[Tensor, Parts]:
-    """``c = w + f (c - w)``, ``y = s + r (c - s)``; without a skip, what goes by is a fourth gate."""
+    """``c = (1 - f) w + f c``, ``y = (1 - r) s + r c``; without a skip, what goes by is a fourth gate."""
     f, r = (torch.sigmoid(pre[k] + vectors[k] * state[0]) for k in range(2))
     s = ALPHA * (pre[3] if skip is None else skip)
-    c = pre[2] + f * (state[0] - pre[2])
-    return s + r * (c - s), (c,)
+    c = between(pre[2], state[0], f)
+    return between(s, c, r), (c,)
 
 
 def rg_lru(pre: Parts, skip: Tensor | None, vectors: Parts, state: Parts) -> tuple[None, Parts]:
