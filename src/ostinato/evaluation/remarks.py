@@ -90,7 +90,8 @@ def _bands(task: Forecast, valid: WindowExamples) -> str:
     """How many windows stand behind the bands, and whether they are enough for their level."""
     count, times = apart(valid), moments(valid)
     top = max(*task.quantiles, 1 - min(task.quantiles))
-    text = f"Bands: moved by {len(valid):,} windows of the validation part, {count:,} of which share no step"
+    windows = "one window" if len(valid) == 1 else f"{len(valid):,} windows"
+    text = f"Bands: moved by {windows} of the validation part, {count:,} of which share no step"
     text += f", at {times:,} times" if times < count else ""
     least = ceil(round(top / (1 - top), 9))
     if count < least:
