@@ -41,6 +41,13 @@ def tag_words(text: str) -> None:
     assert "we/PRON  can/AUX  fish/VERB\nthe/DET  can/NOUN  fell/VERB" in text
 
 
+def dna(text: str) -> None:
+    assert numbers(r"(\d+)%", text)[0] >= 90
+    assert min(numbers(r"site at \d+: (\S+)", text)) > 0.9
+    assert numbers(r"in the mean: (\S+)", text)[0] < 0.3
+    assert 'track type=bedGraph name="p(bound)"\nchr0\t' in text
+
+
 def adding_problem(text: str) -> None:
     feed_forward, rnn, lstm = numbers(r"mean squared error (\S+)", text)
     assert lstm < 0.02 < min(feed_forward, rnn)
@@ -66,8 +73,36 @@ def look_inside(text: str) -> None:
     assert numbers(r"(\d+)% right", text)[0] >= 95
 
 
+def speak_digits(text: str) -> None:
+    assert numbers(r"(\d+)%", text)[0] >= 90
+    dialled, *live = re.findall(r"^ +(\d+) +\d+$", text, re.MULTILINE)[:1] + re.findall(r"dialled: (.*)", text)
+    assert live[0].replace("·", "").replace(" ", "") == re.findall(r"^ +\d+ +(\d+)$", text, re.MULTILINE)[0]
+    assert dialled
+
+
 def translate_dates(text: str) -> None:
     assert numbers(r"(\d+)%", text)[0] >= 90
+
+
+def continue_tune(text: str) -> None:
+    assert numbers(r"played, (\d+)%", text)[0] >= 80
+
+
+def distort(text: str) -> None:
+    assert numbers(r"ratio (\S+) against", text)[0] < numbers(r"against (\S+) \(", text)[0]
+    assert numbers(r"error-to-signal ratio (\S+)$", text)[0] < 0.03
+    assert numbers(r"^(\d+) times", text)[0] >= 1
+
+
+def films(text: str) -> None:
+    assert numbers(r"new films: (\d+)%", text)[0] >= 90
+    assert "without memory" in text
+
+
+def next_frame(text: str) -> None:
+    model, copy = (numbers(rf"{name} (\d\.\d+)", text)[0] for name in ("the model", "the last frame"))
+    assert model < copy / 2
+    assert "it beats the copy" in text
 
 
 def write_text(text: str) -> None:
@@ -81,12 +116,18 @@ CHECKS = [
     streaming,
     classify_names,
     tag_words,
+    dna,
     adding_problem,
     sunspots,
     money,
     shop_sales,
     look_inside,
+    speak_digits,
     translate_dates,
+    continue_tune,
+    distort,
+    films,
+    next_frame,
     write_text,
 ]
 

@@ -13,8 +13,8 @@ import ostinato.nn
 
 PAGE = (Path(__file__).parent.parent / "docs/api.md").read_text(encoding="utf-8")
 BESIDE = {"ostinato.runs.Run", "ostinato.runs.LoadedModel", "ostinato.estimators.base.SequenceEstimator"}
-BESIDE |= {"ostinato.nn.start.Start", "ostinato.engines.Noise"}
-"""Documented because one meets them, but imported from nowhere by users."""
+BESIDE |= {"ostinato.nn.start.Start", "ostinato.engines.Noise", "ostinato.models.NextFrame"}
+"""Documented because one meets them, beside the public names of the package and of its layers."""
 PUBLIC = {f"ostinato.{name}" for name in ostinato.__all__ if name != "nn"}
 PUBLIC |= {f"ostinato.nn.{name}" for name in ostinato.nn.__all__}
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import ostinato.nn as nn  # noqa: PLR0402 (from ostinato would import this very file)
     from ostinato.engines import explain
     from ostinato.errors import DataError, ModelFolderError, OstinatoError, TrainingError, UsageError
-    from ostinato.estimators import Classifier, Forecaster, LanguageModel, Regressor, Tagger, Translator
+    from ostinato.estimators import Classifier, Forecaster, LanguageModel, Regressor, Tagger, Transcriber, Translator
     from ostinato.runs import load, train
     from ostinato.sequences import Ragged
 
@@ -29,6 +29,7 @@ _HOMES = {
     "Regressor": "ostinato.estimators",
     "Tagger": "ostinato.estimators",
     "TrainingError": "ostinato.errors",
+    "Transcriber": "ostinato.estimators",
     "Translator": "ostinato.estimators",
     "UsageError": "ostinato.errors",
     "explain": "ostinato.engines",
@@ -47,6 +48,7 @@ __all__ = [
     "Regressor",
     "Tagger",
     "TrainingError",
+    "Transcriber",
     "Translator",
     "UsageError",
     "__version__",

@@ -45,3 +45,22 @@ def test_every_input_column_counts():
 
 def test_without_inputs_every_row_is_its_own():
     assert len(set(input_keys(table_of(Kind.ID, ["a", "a"]), DataSettings()))) == 2
+
+
+def test_files_are_equal_where_their_bytes_are(tmp_path):
+    for name, text in {
+        "a.png": "1",
+        "b.png": "2",
+        "c.png": "1",
+        "f/1.png": "1",
+        "f/2.png": "2",
+        "g/8": "1",
+        "g/9": "2",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    paths = [tmp_path / name for name in ("a.png", "b.png", "c.png", "f", "g", "gone.png")]
+    keys = input_keys(table_of(Kind.VIDEO, paths), DataSettings())
+    assert [keys.index(key) for key in keys] == [0, 1, 0, 3, 3, 5]
+    pixels = [np.zeros((2, 3), np.uint8), np.ones((2, 3), np.uint8), np.zeros((2, 3), np.uint8)]
+    assert len(set(input_keys(table_of(Kind.IMAGE, pixels), DataSettings()))) == 2

@@ -148,6 +148,22 @@ def test_time_takes_the_last_rows():
         split(table_of(["a", "b"]), DataSettings(split="time"), 0)
 
 
+def test_blocks_are_the_last_rows_of_each_label():
+    """No row of the test part is a neighbour of a training row of its label, however the labels are mixed."""
+    labels = ["a", "b", "b"] * 20
+    table = table_of(range_texts(60), labels)
+    parts = rows_of(split(table, DataSettings(target="label", split="blocks", valid=0.1, test=0.25), 5))
+    for label, counts in (("a", [13, 2, 5]), ("b", [26, 4, 10])):
+        rows = [row for row in range(60) if labels[row] == label]
+        mine = [[row for row in part if labels[row] == label] for part in parts]
+        assert [len(part) for part in mine] == counts
+        assert [row for part in mine for row in part] == rows
+    plain = rows_of(split(table_of(range_texts(20)), DataSettings(split="blocks"), 0))
+    assert plain == [list(range(16)), [16, 17], [18, 19]]
+    with pytest.raises(DataError, match="3 rows of label 'b' are too few to cut into blocks"):
+        split(table_of(range_texts(33), ["a"] * 30 + ["b"] * 3), DataSettings(target="label", split="blocks"), 0)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -157,6 +173,7 @@ def test_time_takes_the_last_rows():
         ({"fold": "4/3"}, "is no fold"),
         ({"fold": "1/1"}, "is no fold"),
         ({"fold": "1/2", "split": "time"}, "cannot be combined"),
+        ({"fold": "1/2", "split": "blocks"}, "cannot be combined"),
         ({"fold": "1/2", "valid": 0.5, "test": 0.0}, "leave no rows"),
         ({"split": "group"}, "--id"),
         ({"group": "[^-]+"}, "--id"),

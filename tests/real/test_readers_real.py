@@ -171,7 +171,6 @@ def test_anomaly_series(real_data: Path) -> None:
         ("mnist_10k/t10k-labels-idx1-ubyte.gz", "zero byte at offset 0"),
         ("poly_music/JSB_Chorales.mat", ".mat files are not read"),
         ("poly_music/jsb-chorales-quarter.json", "nested too deep"),
-        ("fsdd/recordings", "is a folder without"),
     ],
 )
 def test_what_is_not_read(real_data: Path, name: str, message: str) -> None:

@@ -117,3 +117,22 @@ def test_every_setting_says_what_it_means() -> None:
     for kind in GROUPS.values():
         assert set(meaning_of(kind)) == {one.name for one in fields(kind)}
     assert meaning_of(DataSettings)["target"].startswith("column to predict")
+
+
+def test_tokens_are_read_by_whatever_name_their_format_has(tmp_path: Path) -> None:
+    """A tagger of CoNLL-U tags CoNLL columns, and the other way round."""
+    rows = [("we", "PRON"), ("fish", "VERB"), ("", ""), ("the", "DET"), ("fish", "NOUN"), ("", "")] * 12
+    numbered = [
+        "\t".join([str(1 + n % 3), word, "_", tag, *"______"]) if word else "" for n, (word, tag) in enumerate(rows)
+    ]
+    (tmp_path / "a.conllu").write_text("\n".join(numbered) + "\n", encoding="utf-8")
+    (tmp_path / "a.conll").write_text("\n".join(f"{w} {t}".strip() for w, t in rows) + "\n", encoding="utf-8")
+    (tmp_path / "new.conll").write_text("the\nfish\n", encoding="utf-8")
+    (tmp_path / "new.jsonl").write_text('{"words": ["the", "fish"]}\n', encoding="utf-8")
+    for name in ("a.conllu", "a.conll"):
+        prepared = prepare({**SMALL, "files.data": str(tmp_path / name), "data.valid": 0.0, "data.test": 0.5})
+        folder = tmp_path / name.replace(".", "-")
+        model_folder.save(new_model(prepared, 0), prepared.task, prepared.recipe, prepared.table, folder)
+        tagger = load(folder, device="cpu")
+        for source in ("new.conll", "new.jsonl", "a.conllu", "a.conll"):
+            assert tagger.predict(tmp_path / source)["symbol"].to_list()[-2:] == ["the", "fish"]

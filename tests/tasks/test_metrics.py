@@ -81,14 +81,21 @@ def test_spans_are_read_as_conlleval_reads_them(labels, expected):
     assert metrics.spans(labels.split()) == expected
 
 
+def f1(truth, answer):
+    return metrics.span_scores(truth, answer)["span_f1"]
+
+
 def test_span_f1_counts_whole_spans_only():
     """Two true spans, three said, one hit: precision 1/3, recall 1/2, F1 2/5."""
     truth = [["B-X", "I-X", "O", "B-Y"], ["O"]]
     answer = [["B-X", "O", "O", "B-Y"], ["B-Y"]]
-    assert metrics.span_f1(truth, answer) == pytest.approx(0.4)
-    assert metrics.span_f1(truth, truth) == 1.0
-    assert metrics.span_f1([["O"]], [["O"]]) == 1.0
-    assert metrics.span_f1([["B-X"]], [["B-Y"]]) == 0.0
+    assert f1(truth, answer) == pytest.approx(0.4)
+    scores = metrics.span_scores(truth, answer)
+    assert (scores["span_precision"], scores["span_recall"]) == (pytest.approx(1 / 3), 0.5)
+    assert metrics.span_scores([["B-X"]], [["O"]]) == {"span_f1": 0.0, "span_precision": 0.0, "span_recall": 0.0}
+    assert f1(truth, truth) == 1.0
+    assert f1([["O"]], [["O"]]) == 1.0
+    assert f1([["B-X"]], [["B-Y"]]) == 0.0
 
 
 @given(st.lists(st.lists(st.sampled_from(["O", "B-X", "I-X", "B-Y", "I-Y"]), max_size=8), max_size=5))

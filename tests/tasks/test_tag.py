@@ -11,7 +11,7 @@ import torch
 
 from ostinato.data.settings import DataSettings
 from ostinato.data.table import Column, Kind, Table
-from ostinato.errors import DataError, ModelFolderError
+from ostinato.errors import DataError, ModelFolderError, UsageError
 from ostinato.tasks import Tag, TaskSettings
 from ostinato.tasks.labels import MISSING, UNSEEN
 
@@ -161,6 +161,88 @@ def test_config_goes_through_json():
         0,
     )
     assert [len(part) for part in (division.train, division.valid, division.test)] == [2, 1, 1]
+
+
+def potentials(task, rows):
+    """A row of scores a step as potentials without transitions."""
+    return torch.tensor(rows, dtype=torch.float64)[:, None, :].expand(-1, len(task.labels), -1).contiguous()
+
+
+def test_a_chain_without_transitions_is_one_label_after_the_other():
+    task, plain = fitted(crf=True), fitted()
+    assert (task.spec.chain, plain.spec.chain) == (True, False)
+    examples = task.examples(TRAIN)
+    batch = examples.take(torch.arange(3))
+    logits = torch.randn(3, 3, dtype=torch.float64)
+    loss, count = task.loss(potentials(task, logits.tolist()), batch)
+    other, same = plain.loss(logits.float(), batch)
+    assert (loss.item(), count) == (pytest.approx(other.item(), rel=1e-5), same)
+    outputs = task.outputs(potentials(task, logits.tolist()), batch)
+    np.testing.assert_allclose(outputs["probabilities"], logits.softmax(-1).numpy(), rtol=1e-5)
+    assert outputs["answer"].tolist() == logits.argmax(-1).tolist()
+    assert task.outputs(logits, batch).keys() == {"probabilities"}  # a rival's answer
+
+
+def test_the_answer_of_a_chain_keeps_to_the_scheme():
+    """O, I-X is the likeliest step by step; B-X, I-X is the likeliest that training knows."""
+    task = fitted(SPANS, crf=True)
+    names = list(task.labels.names)
+    assert names == ["B-X", "I-X", "O"]
+    assert set(task.never) == {(2, 1), (3, 1)}
+    table = table_of([["a", "b"]], [["B-X", "I-X"]])
+    examples = task.examples(table)
+    rows = [[1.0, 0.0, 1.5], [0.0, 3.0, 1.0]]
+    outputs = task.outputs(potentials(task, rows), examples.take(torch.arange(1)))
+    assert [names[place] for place in outputs["answer"]] == ["B-X", "I-X"]
+    paths = {
+        (0, 0): 1.0,
+        (0, 1): 4.0,
+        (0, 2): 2.0,
+        (1, 0): 0,
+        (1, 1): 0,
+        (1, 2): 0,
+        (2, 0): 1.5,
+        (2, 1): 0,
+        (2, 2): 2.5,
+    }
+    chances = {path: math.exp(paths[path]) for path in [(0, 0), (0, 1), (0, 2), (2, 0), (2, 2)]}
+    first = sum(value for path, value in chances.items() if path[0] == 0) / sum(chances.values())
+    assert outputs["probabilities"][0] == pytest.approx([first, 0.0, 1 - first], rel=1e-6)
+    found = task.metrics(outputs, examples)
+    assert (found["accuracy"], found["span_f1"], found["span_recall"]) == (1.0, 1.0, 1.0)
+    assert task.scores({"probabilities": outputs["probabilities"][:, ::-1], "answer": np.array([0, 2])}, examples) == [
+        0.5
+    ]
+    frame = task.frame(outputs, table)
+    assert frame["prediction"].to_list() == ["B-X", "I-X"]
+    assert frame["probability"][0] == pytest.approx(first)
+
+
+def test_labels_that_a_chain_lacks_are_summed_over():
+    task = fitted(crf=True)
+    table = table_of([["The"], ["dog", "runs"]], [[], ["N", "NEW"]], {0})
+    batch = task.examples(table).take(torch.arange(2))
+    rows = torch.randn(3, 3).tolist()
+    loss, count = task.loss(potentials(task, rows), batch)
+    assert count == 1
+    assert loss.item() == pytest.approx(-torch.tensor(rows[1]).log_softmax(0)[1].item(), rel=1e-5)
+    loss, count = task.loss(potentials(task, rows[:1]), task.examples(table).take(torch.tensor([0])))
+    assert (loss.item(), count) == (pytest.approx(0.0, abs=1e-6), 0)
+
+
+def test_a_chain_weighs_no_label_alone():
+    with pytest.raises(UsageError, match=r"leave task\.class_weights out"):
+        fitted(crf=True, class_weights="balanced")
+
+
+def test_chains_go_through_json():
+    task = fitted(SPANS, crf=True)
+    config = json.loads(json.dumps(task.to_config()))
+    assert Tag.from_config(config) == task
+    del config["crf"], config["never"]  # as version 0.1.0 wrote it
+    assert Tag.from_config(config) == fitted(SPANS)
+    with pytest.raises(ModelFolderError, match="pairs of numbers of labels"):
+        Tag.from_config({**config, "never": [[0, 9]]})
 
 
 @pytest.mark.real

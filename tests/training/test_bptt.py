@@ -44,6 +44,8 @@ class Decay(nn.Module):
 class Half:
     """Loss ``h ** 2 / 2``, mean over the answers."""
 
+    decoder = ""
+
     def __init__(self, outputs: str) -> None:
         self.spec = Spec(inputs="values", input_size=1, outputs=outputs, output_size=1)
 

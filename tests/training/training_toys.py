@@ -55,6 +55,13 @@ class ToyTask:
     name: str = "toy"
     watch: str = "accuracy"
     higher_is_better: bool = True
+    decoder: str = ""
+
+    def draw(self, examples: SequenceExamples, index: Tensor) -> Batch:
+        return examples.take(index)
+
+    def views(self, batch: Batch) -> tuple[Batch, ...]:
+        return (batch,)
 
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
         targets = batch.targets.values if isinstance(batch.targets, Ragged) else batch.targets

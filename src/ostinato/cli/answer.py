@@ -16,34 +16,90 @@ from ostinato.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-    from ostinato.runs.loaded import Inspected
+    from ostinato.runs.loaded import Inspected, LoadedModel
 
 commands = typer.Typer()
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or of a model.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Text = Annotated[list[str] | None, typer.Option("--text", help="A text instead of INPUT; may be repeated.")]
-Out = Annotated[str | None, typer.Option(help="A .csv, .parquet or .jsonl file instead of standard output.")]
+READ = "Rows to predict: a file or a folder; - to transcribe live sound, raw 16-bit samples on standard input."
+Out = Annotated[
+    str | None, typer.Option(help="A .csv, .parquet or .jsonl file instead of standard output; of sound, a .wav.")
+]
 
 
 @commands.command("predict")
 def predict_command(
     run: RunArgument,
-    source: Annotated[str | None, typer.Argument(metavar="INPUT", help="Rows to predict.")] = None,
+    source: Annotated[str | None, typer.Argument(metavar="INPUT", help=READ)] = None,
     text: Text = None,
     best: Annotated[int, typer.Option(help="So many of the best translations of each row, with their scores.")] = 0,
-    out: Out = None,
+    window: Annotated[int, typer.Option(help="Along DNA: an answer for each window of so many bases.")] = 0,
+    step: Annotated[int, typer.Option(help="Bases from one window to the next.  [--window]")] = 0,
+    label: Annotated[str, typer.Option(help="The label whose probability a .bedgraph holds.")] = "",
+    out: Annotated[
+        str | None, typer.Option(help="A .csv, .parquet, .jsonl, .bed or .bedgraph file; of sound, a .wav.")
+    ] = None,
     device: Device = "auto",
 ) -> None:
-    """Answer every row of a file; the target may be absent. Prints CSV."""
+    """Answer every row of a file; the target may be absent.
+
+    Prints CSV; of a single sound to transcribe its text; along DNA it writes a track; --out new.wav
+    renders a sound from a sound.
+    """
     with ending():
         rows = _source(source, text)
+        from ostinato.data.media import kind_of
         from ostinato.runs.loaded import load
+        from ostinato.runs.track import is_track, write_track
 
         model = load(run, device=device)
-        emit(model.best(rows, best) if best else model.predict(rows), out)
+        if out and source and source != "-" and kind_of(out) == "audio":
+            _render(model, source, out)
+            return
+        if source == "-":
+            if out is not None or best:
+                raise UsageError("live text is written as it comes: leave --out and --best out")
+            from ostinato.cli.ear import hear
+
+            hear(model.listen())
+            return
+        if out is None and not best and _is_sound(rows) and model.task.name == "transcribe":
+            typer.echo(model.predict(rows)["prediction"].item())
+            return
+        if is_track(out):
+            frame = model.track(rows, window, step)
+            write_track(frame, str(out), label)
+            typer.echo(f"{out}: {frame.height:,} intervals", err=True)
+        elif window or step:
+            emit(model.track(rows, window, step), out)
+        else:
+            emit(model.best(rows, best) if best else model.predict(rows), out)
         for note in model.notes(rows):
             typer.echo(f"note: {note}", err=True)
+
+
+def _render(model: LoadedModel, source: str, out: str) -> None:
+    """Makes a sound of a sound; says how fast."""
+    from time import monotonic
+
+    from ostinato.runs.render import render
+
+    told = monotonic()
+
+    def tell(share: float) -> None:
+        nonlocal told
+        if monotonic() - told > 2.0:
+            told = monotonic()
+            typer.echo(f"{share:.0%} …", err=True)
+
+    made = render(model.live(), source, out, tell)
+    typer.echo(
+        f"{out}: {made.duration:.2f} s of sound in {made.seconds:.3f} s, {made.factor:.1f} times faster than real time"
+    )
+    if made.clipped:
+        typer.echo(f"note: {made.clipped:,} samples lay beyond full scale and were clipped", err=True)
 
 
 @commands.command("evaluate")
@@ -121,6 +177,12 @@ def _describe(seen: Inspected) -> None:
 
 def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _is_sound(rows: Any) -> bool:
+    from ostinato.data.media import kind_of
+
+    return isinstance(rows, str) and kind_of(rows) == "audio"
 
 
 def _source(source: str | None, text: list[str] | None) -> Any:

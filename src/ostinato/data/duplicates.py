@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import file_digest
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,10 @@ def duplicates(train: Table, test: Table, settings: DataSettings) -> int:
 
 
 def input_keys(table: Table, settings: DataSettings) -> list[Any]:
-    """One hashable value a row: equal for rows with equal inputs; without input columns every row is its own."""
+    """One hashable value a row: equal for rows with equal inputs; without input columns every row is its own.
+
+    Files of sound, film and images are equal where their bytes are.
+    """
     chosen = input_columns(table, settings, settings.target)
     names = (*chosen.sequence, *chosen.static)
     if not names:
@@ -29,8 +34,23 @@ def input_keys(table: Table, settings: DataSettings) -> list[Any]:
 
 
 def _key(value: Any) -> Any:
+    if isinstance(value, Path):
+        return _digest(value)
     if isinstance(value, np.ndarray):
         return value.shape, value.tobytes()
     if isinstance(value, list | tuple):
         return tuple(value)
     return repr(value) if isinstance(value, float) else value  # NaN equals NaN here
+
+
+def _digest(path: Path) -> Any:
+    """By the bytes of a file, or of the files of a folder; a file that cannot be read is its own."""
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        digests = []
+        for one in files:
+            with one.open("rb") as file:
+                digests.append(file_digest(file, "sha256").digest())
+    except OSError:  # whoever reads the file says so
+        return path
+    return b"".join(digests)

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Self
 
 from torch import Tensor
 
+from ostinato.data import dna
 from ostinato.data.channels import Channels
-from ostinato.data.examples import SequenceExamples
+from ostinato.data.examples import Batch, SequenceExamples
 from ostinato.data.media.base import Media
+from ostinato.data.media.film import Films
+from ostinato.data.media.image import Images
+from ostinato.data.media.rolls import Rolls
+from ostinato.data.media.sounds import Sounds
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.static import STATIC_KINDS, Static
+from ostinato.data.strands import either_strand, other_strand
 from ostinato.data.table import MEDIA_KINDS, SEQUENCE_KINDS, Column, Kind, Table
 from ostinato.data.vocabulary import Vocabulary, dna_values
 from ostinato.errors import DataError, ModelFolderError, nearest
 from ostinato.sequences import Ragged
 
 _PARTS = ("kind", "vocabulary", "characters", "channels")
-ENCODERS: Final[dict[Kind, type[Media]]] = {}
+ENCODERS: Final[dict[Kind, type[Media]]] = {
+    Kind.AUDIO: Sounds,
+    Kind.VIDEO: Films,
+    Kind.IMAGE: Images,
+    Kind.MIDI: Rolls,
+}
 """What reads the files of a column."""
 
 
@@ -64,6 +75,7 @@ class Features:
         channels: of series.
         static: the columns beside it.
         media: of files of sound, film or images.
+        strands: whether DNA is read from both ends.
     """
 
     column: str
@@ -73,6 +85,7 @@ class Features:
     channels: Channels | None = None
     static: Static = field(default_factory=Static)
     media: Media | None = None
+    strands: bool = False
 
     @classmethod
     def fit(
@@ -96,11 +109,13 @@ class Features:
             raise DataError(f"no sequence to learn from: {found}; --set data.kinds names kinds", path=table.path)
         column = table[chosen.sequence[0]]
         static = Static.fit(table, chosen.static)
+        dna.check_strands(data, column.kind)
         if column.kind == Kind.SERIES:
             channels = Channels.fit(table, chosen.sequence, data.missing)
             return cls(column.name, column.kind, channels=channels, static=static)
         if column.kind == Kind.DNA:
-            return cls(column.name, column.kind, static=static)
+            both = data.strands == "both"
+            return cls(column.name, column.kind, _kmers(column, data), static=static, strands=both)
         if column.kind in MEDIA_KINDS:
             media = ENCODERS[column.kind].fit(column, table, data)
             return cls(column.name, column.kind, static=static, media=media)
@@ -114,6 +129,11 @@ class Features:
         if tokens and "characters" in groups:
             characters = Vocabulary.fit([token for row in column.values for token in row], "char")
         return cls(column.name, column.kind, vocabulary, characters, static=static)
+
+    @property
+    def symbolic(self) -> bool:
+        """Whether a step is a symbol: of a vocabulary, or a base."""
+        return self.vocabulary is not None or self.kind == Kind.DNA
 
     def examples(self, table: Table, targets: Ragged | Tensor | None = None) -> SequenceExamples:
         """The rows as tensors, with ``targets`` put beside them.
@@ -146,6 +166,18 @@ class Features:
             return self.vocabulary.encode(list(column.values))
         return dna_values(list(column.values), table.line_of, column.name)
 
+    def views(self, batch: Batch) -> tuple[Batch, ...]:
+        """The batch, and with ``strands`` its reverse complement beside it."""
+        if not self.strands:
+            return (batch,)
+        complements = self.vocabulary.complements if self.vocabulary else None
+        return batch, replace(batch, inputs=other_strand(batch.inputs, complements))
+
+    def draw(self, batch: Batch) -> Batch:
+        """The batch, and with ``strands`` a random half of it as its reverse complement."""
+        views = self.views(batch)
+        return either_strand(*views) if len(views) > 1 else batch
+
     def notes(self, table: Table) -> tuple[str, ...]:
         """What a user should know of this table against what was fitted."""
         if self.channels is not None:
@@ -164,7 +196,8 @@ class Features:
         sized = self.channels or self.media
         size = sized.size if sized else 4 if self.vocabulary is None else len(self.vocabulary)
         parts_size = len(self.characters) if self.characters else 0
-        return Spec(kind, size, outputs, output_size, static_size=self.static.size, parts_size=parts_size)
+        spec = Spec(kind, size, outputs, output_size, static_size=self.static.size, parts_size=parts_size)
+        return spec if self.media is None else replace(spec, frame=self.media.frame, scale=self.media.levels)
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""
@@ -176,6 +209,7 @@ class Features:
             "channels": self.channels.to_config() if self.channels else None,
             "static": self.static.to_config(),
             **({"media": self.media.to_config()} if self.media else {}),
+            **({"strands": True} if self.strands else {}),
         }
 
     @classmethod
@@ -191,13 +225,24 @@ class Features:
                 None if channels is None else Channels.from_config(channels),
                 Static.from_config(config["static"]),
                 ENCODERS[Kind(kind)].from_config(config["media"]) if Kind(kind) in MEDIA_KINDS else None,
+                bool(config.get("strands")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFolderError(f"the input columns are damaged: {error}") from error
         symbols, series = kind not in {Kind.SERIES, Kind.DNA, *MEDIA_KINDS}, kind == Kind.SERIES
-        if (features.vocabulary is not None) != symbols or (features.channels is not None) != series:
+        fits = kind == Kind.DNA or (features.vocabulary is not None) == symbols
+        if not fits or (features.channels is not None) != series:
             raise ModelFolderError(f"the input columns are damaged: a {kind} column without what it needs")
         return features
+
+
+def _kmers(column: Column, data: DataSettings) -> Vocabulary | None:
+    """Of DNA whose symbols are several bases; both strands are counted where both are read."""
+    if data.kmer == 1:
+        return None
+    values = list(column.values)
+    other = [dna.reverse_complement(value) for value in values if data.strands == "both"]
+    return Vocabulary.fit(values + other, "kmer", min_count=data.min_count, width=data.kmer)
 
 
 def check_groups(groups: tuple[str, ...]) -> None:

@@ -27,6 +27,10 @@ class Spec:
         begin: of a text, the id that is fed before its first symbol.
         shared: of a text, whether its symbols are those of the inputs, by the same ids.
         causal: True where a step may not see the steps after it (language, forecast): not bidirectional.
+        frame: ``(C, height, width)`` where a step is a picture of bytes; else empty.
+        scale: mean and standard deviation of bytes, by which a model scales them; empty where values are no bytes.
+        chain: True where the answers of a sequence hang together: a step gives the ``(K, K)`` potentials of
+            :mod:`ostinato.nn.chain` in place of ``K`` numbers.
     """
 
     inputs: Literal["ids", "values"]
@@ -44,6 +48,13 @@ class Spec:
     begin: int = 0
     shared: bool = False
     causal: bool = False
+    chain: bool = False
+    frame: tuple[int, ...] = ()
+    scale: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("frame", "scale"):  # JSON knows no tuples
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seasons", tuple(self.seasons))  # JSON knows lists alone

@@ -69,8 +69,10 @@ def split(table: Table, settings: DataSettings, seed: int) -> Parts:
 
     ``random`` keeps rows with equal inputs together, ``group`` also those of one group of the id column. Both keep the
     shares of the labels where the target is a category; a label that only one group of rows has stays in train.
-    ``time`` takes the last rows for the test and those before them for validation. With ``fold="k/n"`` the test part is
-    the k-th of n folds and the validation part is taken from the others.
+    ``time`` takes the last rows for the test and those before them for validation; ``blocks`` does so within each label
+    by the order of the file, for rows that share steps with their neighbours (windows of one recording): the validation
+    part then lies between those to learn from and those of the test. With ``fold="k/n"`` the test part is the k-th of n
+    folds and the validation part is taken from the others.
 
     Raises:
         DataError: too few rows for the parts asked for.
@@ -79,6 +81,8 @@ def split(table: Table, settings: DataSettings, seed: int) -> Parts:
     _check(settings)
     if settings.split == "time":
         return _by_time(table, settings)
+    if settings.split == "blocks":
+        return _by_blocks(table, settings)
     groups = _groups(table, settings)
     labels, label_names = _labels(table, settings)
     pinned = {label for label in _pinned(groups, labels) if label_names[label]}  # a missing label is none
@@ -114,8 +118,9 @@ def _check(settings: DataSettings) -> None:
         raise UsageError(f"data.valid={settings.valid} and data.test={settings.test} must leave rows to train on")
     if settings.fold:
         _, count = fold_of(settings.fold)
-        if settings.split == "time":
-            raise UsageError("data.fold cannot be combined with data.split=time: later rows would train")
+        if settings.split in {"time", "blocks"}:
+            told = f"data.fold cannot be combined with data.split={settings.split}"
+            raise UsageError(f"{told}: rows after those of the test would train")
         if settings.valid + 1 / count >= 1:
             raise UsageError(f"data.valid={settings.valid} and {count} folds leave no rows to train on")
     if (settings.split == "group" or settings.group) and not settings.id:
@@ -146,6 +151,24 @@ def _by_time(table: Table, settings: DataSettings) -> Parts:
         raise DataError(f"{len(table):,} rows are too few to divide; set data.valid, data.test", path=table.path)
     train_rows, valid_rows, test_rows = (np.sort(rows) for rows in cuts)
     return Parts(train_rows, valid_rows, test_rows)
+
+
+def _by_blocks(table: Table, settings: DataSettings) -> Parts:
+    labels, names = _labels(table, settings)
+    parts: list[list[int]] = [[], [], []]
+    for label in np.unique(labels).tolist():
+        rows = np.flatnonzero(labels == label)
+        test, valid = (round(len(rows) * share) for share in (settings.test, settings.valid))
+        cuts = np.split(rows, [len(rows) - test - valid, len(rows) - test])
+        for share, cut in zip((1.0, settings.valid, settings.test), cuts, strict=True):
+            if share and not len(cut):
+                of = f"of label '{names[label]}' " if names[label] else ""
+                told = f"{len(rows):,} rows {of}are too few to cut into blocks"
+                raise DataError(f"{told}; give more, or set data.valid, data.test", path=table.path)
+        for part, cut in zip(parts, cuts, strict=True):
+            part.extend(cut.tolist())
+    train, valid_rows, test_rows = (np.sort(np.array(part, dtype=np.int64)) for part in parts)
+    return Parts(train, valid_rows, test_rows)
 
 
 def _groups(table: Table, settings: DataSettings) -> np.ndarray:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Self, cast, get_args
 
 import numpy as np
 import torch
 
-from ostinato.data import subwords
+from ostinato.data import dna, subwords
 from ostinato.errors import DataError, ModelFolderError
 from ostinato.sequences import Ragged
 
-Unit = Literal["char", "word", "byte", "token", "subword"]
+Unit = Literal["char", "word", "byte", "token", "subword", "kmer"]
 
 _WORD = re.compile(r"\n|\S+")
 
@@ -30,10 +30,14 @@ class Vocabulary:
     Args:
         symbols: the known symbols, the most frequent first; of bytes, all 256 as the characters of Latin-1.
         unit: ``char``; ``word``: what stands between white space, a line end being a word of its own; ``byte`` of
-            UTF-8; ``subword``: pieces of words; ``token``: the values are lists of tokens already.
+            UTF-8; ``subword``: pieces of words; ``token``: the values are lists of tokens already; ``kmer``: so many
+            bases of DNA.
         marks: whether there are ids for the begin and the end of a sequence.
         lower: whether values are lower-cased first.
         merges: of sub-words, the pairs that were merged, in order.
+        width: bases of a k-mer.
+        stride: bases from the beginning of a k-mer to that of the next; with ``width`` of them they stand side by side,
+            the last one with what is left.
     """
 
     symbols: tuple[str, ...]
@@ -41,6 +45,8 @@ class Vocabulary:
     marks: bool = False
     lower: bool = False
     merges: tuple[str, ...] = ()
+    width: int = 1
+    stride: int = 1
 
     UNKNOWN: ClassVar[int] = 0
     UNKNOWN_TEXT: ClassVar[str] = "\N{REPLACEMENT CHARACTER}"
@@ -55,13 +61,15 @@ class Vocabulary:
         marks: bool = False,
         lower: bool = False,
         size: int = 8000,
+        width: int = 1,
+        stride: int = 1,
     ) -> Self:
         """From the training part; a symbol seen fewer than ``min_count`` times is unknown (bytes are all known).
 
-        ``auto`` is ``char``; ``size`` is that of a vocabulary of sub-words.
+        ``auto`` is ``char``; ``size`` is that of a vocabulary of sub-words, ``width`` and ``stride`` are of k-mers.
         """
         unit = "char" if unit == "auto" else unit
-        empty = cls((), unit, marks, lower)
+        empty = cls((), unit, marks, lower, width=width, stride=stride)
         if unit == "byte":
             return cls(tuple(map(chr, range(256))), unit, marks, lower)
         if unit == "subword":
@@ -70,7 +78,7 @@ class Vocabulary:
             return cls(symbols, unit, marks, lower, merges)
         counts = Counter(symbol for value in values for symbol in empty.pieces(value))
         kept = [(-count, symbol) for symbol, count in counts.items() if count >= min_count]
-        return cls(tuple(symbol for _, symbol in sorted(kept)), unit, marks, lower)
+        return replace(empty, symbols=tuple(symbol for _, symbol in sorted(kept)))
 
     def __len__(self) -> int:
         return self._offset + len(self.symbols)
@@ -108,6 +116,9 @@ class Vocabulary:
             return _WORD.findall(value)
         if self.unit == "subword":
             return subwords.cut([value], self.symbols, self.merges)[0]
+        if self.unit == "kmer":
+            last = len(value) if self.stride == self.width else max(len(value) - self.width, 0) + bool(value)
+            return [value[start : start + self.width] for start in range(0, last, self.stride)]
         return value.encode("utf-8", "surrogatepass").decode("latin-1") if self.unit == "byte" else value
 
     def cut(self, values: Sequence[str | Sequence[str]]) -> list[Sequence[str]]:
@@ -151,7 +162,7 @@ class Vocabulary:
             return b"".join(s.encode("utf-8" if s == self.UNKNOWN_TEXT else "latin-1") for s in symbols).decode(
                 "utf-8", "replace"
             )
-        if self.unit == "char":
+        if self.unit in {"char", "kmer"}:
             return "".join(symbols)
         return re.sub(r" ?\n ?", "\n", " ".join(symbols))
 
@@ -161,11 +172,19 @@ class Vocabulary:
             return self.UNKNOWN_TEXT
         return self.symbols[number - self._offset] if number >= self._offset else ""
 
+    @cached_property
+    def complements(self) -> torch.Tensor:
+        """``(V,)``: of DNA, the id of each symbol's reverse complement; begin and end change places."""
+        ids = [self.UNKNOWN] + ([self.end, self.begin] if self.marks else [])
+        ids += [self.ids.get(dna.reverse_complement(symbol), self.UNKNOWN) for symbol in self.symbols]
+        return torch.tensor(ids, dtype=torch.int64)
+
     def to_config(self) -> dict[str, Any]:
         """As JSON."""
-        return {"unit": self.unit, "marks": self.marks, "lower": self.lower, "symbols": list(self.symbols)} | (
-            {"merges": list(self.merges)} if self.merges else {}
-        )
+        config = {"unit": self.unit, "marks": self.marks, "lower": self.lower, "symbols": list(self.symbols)}
+        if self.merges:
+            config["merges"] = list(self.merges)
+        return config | ({"width": self.width, "stride": self.stride} if self.unit == "kmer" else {})
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -181,6 +200,8 @@ class Vocabulary:
             bool(config.get("marks")),
             bool(config.get("lower")),
             tuple(config.get("merges", ())),
+            max(1, int(config.get("width", 1))),
+            max(1, int(config.get("stride", 1))),
         )
 
 

@@ -29,7 +29,7 @@ class Spelling:
         if self.vocabulary.unit == "byte":
             known = symbol != self.vocabulary.UNKNOWN_TEXT
             return self._bytes.decode(symbol.encode("latin-1" if known else "utf-8"))
-        if self.vocabulary.unit == "char" or not symbol:
+        if self.vocabulary.unit in {"char", "kmer"} or not symbol:
             return symbol
         if self.vocabulary.unit == "subword":
             text = symbol.replace(BLANK, " ")

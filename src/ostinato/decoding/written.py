@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +54,18 @@ def answers(model: nn.Module, batch: Batch, search: Search) -> Tensor:
         return torch.stack([found.ids[:, 0], found.places[:, 0]], dim=1)
     told: Tensor = model.answers(batch, search.limit)  # type: ignore[operator]
     return told
+
+
+def decoder(task: Task, greedy: bool) -> Callable[[nn.Module, Batch, Tensor | None], Tensor]:
+    """Answers ``(B, 2, L)``: :func:`answers` of the search that the task asks for, greedy without a beam."""
+    search = search_of(task, width=1 if greedy else 0)
+    assert search is not None
+
+    def decode(model: nn.Module, batch: Batch, output: Tensor | None) -> Tensor:
+        del output  # of symbols that were known
+        return answers(model, batch, search)
+
+    return decode
 
 
 def padded(rows: list[list[int]], limit: int) -> Tensor:

@@ -5,6 +5,7 @@ from ostinato.estimators.forecaster import Forecaster
 from ostinato.estimators.language import LanguageModel
 from ostinato.estimators.regressor import Regressor
 from ostinato.estimators.tagger import Tagger
+from ostinato.estimators.transcriber import Transcriber
 from ostinato.estimators.translator import Translator
 
-__all__ = ["Classifier", "Forecaster", "LanguageModel", "Regressor", "Tagger", "Translator"]
+__all__ = ["Classifier", "Forecaster", "LanguageModel", "Regressor", "Tagger", "Transcriber", "Translator"]

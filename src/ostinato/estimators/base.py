@@ -12,6 +12,7 @@ from torch import nn
 from ostinato.data import Kind, Table, from_rows
 from ostinato.data.settings import DataSettings
 from ostinato.models import build
+from ostinato.runs.model_folder import named
 from ostinato.runs.recipe import Recipe
 from ostinato.tasks import TASKS, Outputs, Task
 from ostinato.training import History, Trainer, calibrated, predict
@@ -108,7 +109,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         table = self._table(X, y, recipe.data)
         kind: type[Task] = TASKS[self.task_name]
         division = kind.divide(table, recipe.data, recipe.task, recipe.training.seed)
-        task = kind.fit(division.train, recipe.data, recipe.task)
+        task = kind.fit(division.train, recipe.data, recipe.task).equipped(named)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.training.seed)
             model = build(task.spec, recipe.model, recipe.task)

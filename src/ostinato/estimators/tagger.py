@@ -9,6 +9,7 @@ import numpy as np
 from ostinato.data import Kind
 from ostinato.estimators.base import SequenceEstimator, Sequences
 from ostinato.tasks import Tag
+from ostinato.tasks.labels import best
 
 
 class Tagger(SequenceEstimator):
@@ -33,7 +34,7 @@ class Tagger(SequenceEstimator):
         """A list of tags for each sequence."""
         outputs, table = self._outputs(X)
         assert isinstance(self.task_, Tag)
-        names = [self.task_.labels.names[best] for best in outputs["probabilities"].argmax(1).tolist()]
+        names = [self.task_.labels.names[place] for place in best(outputs).tolist()]
         lengths = self.task_.examples(table).lengths.tolist()
         ends = np.cumsum(lengths).tolist()
         return [names[end - length : end] for end, length in zip(ends, lengths, strict=True)]

@@ -15,7 +15,7 @@ from ostinato.evaluation.ground import Ground
 from ostinato.sequences import Ragged
 from ostinato.tasks.base import target_array
 
-LONGEST = {"char": 4, "byte": 4, "word": 2, "token": 2, "dna": 6}
+LONGEST = {"char": 4, "byte": 4, "word": 2, "token": 2, "dna": 6, "kmer": 4}
 """The longest n-gram, by what a step is."""
 MOST_GRAMS = 200_000
 """The most frequent n-grams that are kept."""

@@ -11,6 +11,7 @@ from ostinato.decoding.written import padded
 from ostinato.errors import UsageError
 from ostinato.evaluation.ground import Ground
 from ostinato.sequences import Ragged
+from ostinato.sequences.padded import to_padded
 from ostinato.tasks.translate_examples import PairExamples
 
 ROUNDS = 5
@@ -35,20 +36,22 @@ class Teller(nn.Module):
 class Nearest(Teller):
     """The target of the training example whose source is most alike: cosine of tf-idf over n-grams of symbols.
 
-    Sources of numbers are compared by the distance of their means.
+    Sources of numbers are compared by the distance of their means, or, where they all have one length, step by step.
     """
 
     def __init__(self, examples: PairExamples) -> None:
         super().__init__()
         self.targets = _targets(examples)
-        self.symbols = not examples.inputs.values.is_floating_point()
+        self.symbols = examples.inputs.values.dim() == 1
         if self.symbols:
             from sklearn.feature_extraction.text import TfidfVectorizer
 
             self.counter = TfidfVectorizer(analyzer=_ngrams, sublinear_tf=True, dtype=np.float32)
             self.known = self.counter.fit_transform([row.tolist() for row in examples.inputs])
         else:
-            self.known = _means(examples.inputs)
+            lengths = examples.inputs.lengths
+            self.steps = int(lengths[0]) if bool((lengths == lengths[0]).all()) else 0
+            self.known = self._numbers(examples.inputs)
 
     def answers(self, batch: Batch, limit: int) -> Tensor:
         """The targets of the nearest; of equals the first."""
@@ -56,8 +59,16 @@ class Nearest(Teller):
             rows = self.counter.transform([row.tolist() for row in batch.inputs])
             best = np.asarray((rows @ self.known.T).toarray()).argmax(1)
         else:
-            best = np.square(_means(batch.inputs)[:, None] - self.known).sum(-1).argmin(1)
+            asked = self._numbers(batch.inputs)
+            best = (np.square(self.known).sum(1) - 2.0 * asked @ self.known.T).argmin(1)  # |a|² is the same for all
         return padded([self.targets[place] for place in best.tolist()], limit)
+
+    def _numbers(self, inputs: Ragged) -> np.ndarray:
+        """What is compared, a row a source."""
+        if not self.steps:
+            return _means(inputs)
+        steps = to_padded(inputs.slice(0, self.steps), batch_first=True, total_length=self.steps)
+        return steps.flatten(1).cpu().numpy().astype(np.float64)
 
 
 class Dictionary(Teller):

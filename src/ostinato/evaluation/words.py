@@ -9,6 +9,8 @@ METRICS: Final = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
     "span_f1": "span F1",
+    "span_precision": "span precision",
+    "span_recall": "span recall",
     "log_loss": "log loss",
     "error": "error",
     "mae": "mean absolute error",
@@ -32,20 +34,26 @@ METRICS: Final = {
 """Metric keys as they are called in a sentence."""
 
 SHARES: Final = frozenset(
-    {"accuracy", "macro_f1", "span_f1", "error", "coverage", "wer", "cer", "direction", "profit", "hold"}
+    {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "error", "coverage", "wer", "cer"}
+    | {"direction", "profit", "hold"}
 )
 """Metrics that are told in per cent."""
 
-HIGHER: Final = frozenset({"accuracy", "macro_f1", "span_f1", "bleu", "direction", "profit"})
+HIGHER: Final = frozenset(
+    {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "bleu", "direction", "profit"}
+)
 """Metrics of which more is better; ``coverage`` should be near its level, of all others less is better."""
 
 RIVALS: Final = {
     "majority": "always answering the most frequent label",
     "mean": "always answering the mean",
+    "linear_filter": "the linear filter",
     "feed_forward": "the feed-forward network",
     "ngram_logistic": "n-gram logistic regression",
+    "logistic": "logistic regression on all pixels",
     "kgram": "the k-gram",
     "nearest": "the answer of the nearest training example",
+    "constant": "always answering the text nearest to all others",
     "dictionary": "the dictionary, symbol by symbol",
     "repeat_last": "repeating the last value",
     "seasonal_naive": "repeating the last season",

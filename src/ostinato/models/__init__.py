@@ -4,6 +4,7 @@ from ostinato.models.build import MODELS, build
 from ostinato.models.describe import count_parameters, describe
 from ostinato.models.feed_forward import FeedForward
 from ostinato.models.inspect import Inspection, LayerSteps, inspect
+from ostinato.models.next_frame import NextFrame
 from ostinato.models.sequence import SequenceModel
 from ostinato.models.settings import ModelSettings
 from ostinato.models.stack import State
@@ -14,6 +15,7 @@ __all__ = [
     "Inspection",
     "LayerSteps",
     "ModelSettings",
+    "NextFrame",
     "SequenceModel",
     "State",
     "build",

@@ -10,6 +10,7 @@ from ostinato.models.feed_forward import FeedForward
 from ostinato.models.feed_forward_writer import FeedForwardWriter
 from ostinato.models.forecast import ForecastModel
 from ostinato.models.front import Front
+from ostinato.models.picture import Pictures
 from ostinato.models.sequence import SequenceModel
 from ostinato.models.settings import ModelSettings
 from ostinato.models.writer import Writer
@@ -45,7 +46,8 @@ def describe(model: nn.Module) -> str:
         tied = ", tied" if model.settings.tied else ""
         size = model.settings.segment
         read = [f"segments of {size} steps"] if size > 1 else []
-        parts = [_front_text(model.front), *read, *middle, f"{_answers(model.spec.output_size)}{tied}"]
+        chain = ", a CRF" if model.spec.chain else ""
+        parts = [_front_text(model.front), *read, *middle, f"{_answers(model.spec.output_size)}{tied}{chain}"]
     elif isinstance(model, FeedForward):
         middle = [f"last {model.look_back} steps", f"{model.hidden} units", f"{model.hidden} units"]
         if model.after:
@@ -81,6 +83,8 @@ def stack_text(settings: ModelSettings) -> str:
 
 def _front_text(front: Front) -> str:
     name = "embedding" if front.ids else ("linear" if front.embedding is not None else "values")
+    if isinstance(front.embedding, Pictures):
+        name = f"{len(front.embedding.convolutions) // 3} convolutions"
     characters = f" + characters {front.parts.size}" if front.parts else ""
     static = f" + static {front.static_size}" if front.static_size else ""
     return f"{name} {front.embedding_width}{characters}{static}"

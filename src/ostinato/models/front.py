@@ -9,6 +9,7 @@ from ostinato.data.examples import Batch
 from ostinato.data.spec import Spec
 from ostinato.models.dropout import SymbolDropout, VariationalDropout, rows_of
 from ostinato.models.parts import PartsEncoder
+from ostinato.models.picture import WIDTH, Pictures, scaled
 from ostinato.models.settings import ModelSettings
 from ostinato.sequences import Ragged
 
@@ -41,7 +42,9 @@ class Front(nn.Module):
     """What stands before the recurrent stack: ``x[t] = [embed(symbol[t]); parts(token[t]); static]``.
 
     * ids are embedded, after a share ``symbol_dropout`` of them became the unknown symbol (training only);
-    * values go straight through, or through a linear layer of ``embedding`` units if the recipe names that size;
+    * values go straight through, or through a linear layer of ``embedding`` units if the recipe names that size; bytes
+      are scaled before;
+    * a frame of film becomes a vector of ``embedding`` numbers (:class:`~ostinato.models.picture.Pictures`);
     * the characters of a token (``Batch.parts``) are read by a small recurrent encoder and stand beside its embedding;
     * what does not change over a sequence (``Batch.static``) stands beside every step of it.
 
@@ -56,10 +59,10 @@ class Front(nn.Module):
 
     def __init__(self, spec: Spec, settings: ModelSettings, *, static: bool = True) -> None:
         super().__init__()
-        self.ids = spec.inputs == "ids"
+        self.ids, self.bytes = spec.inputs == "ids", spec.scale
         self.static_size = spec.static_size if static else 0
         self.parts: PartsEncoder | None = None
-        self.embedding: nn.Embedding | nn.Linear | None = None
+        self.embedding: nn.Embedding | nn.Linear | Pictures | None = None
         self.scale = 1.0
         width = settings.embedding
         if self.ids:
@@ -71,6 +74,9 @@ class Front(nn.Module):
                 # The same weights give logits, which must start small: scaled as in Vaswani et al. 2017, section 3.4.
                 self.scale, std = width**0.5, width**-0.5
             nn.init.normal_(self.embedding.weight, std=std)
+        elif spec.frame:
+            width = width or WIDTH
+            self.embedding = Pictures(spec.frame, spec.scale, width)
         elif width:
             self.embedding = nn.Linear(spec.input_size, width)
         self.embedding_width = width or spec.input_size
@@ -98,6 +104,8 @@ class Front(nn.Module):
         """Everything but the static inputs: ``(N, size - S)``."""
         if self.ids:
             values = self.symbol_dropout(values)
+        elif self.bytes and not isinstance(self.embedding, Pictures):
+            values = scaled(values, self.bytes)
         embedded = values if self.embedding is None else self.embedding(values)
         if self.scale != 1.0:
             embedded = embedded * self.scale

@@ -69,6 +69,37 @@ class StepHead(nn.Module):
         return answers
 
 
+class ChainHead(nn.Module):
+    """Potentials of a chain of labels at every step: ``s[t, i, j] = y[t, j] + A[i, j]``, ``y`` of :class:`StepHead`.
+
+    At the first step ``start[j]`` stands in the place of ``A[i, j]``, and at the last ``end[j]`` is added. See
+    :mod:`ostinato.nn.chain`. Source: Huang, Xu and Yu 2015, arXiv 1508.01991.
+
+    Args:
+        size: ``D * H``.
+        answers: ``K``.
+        dropout: share of the units dropped, the same ones at every step of a sequence.
+    """
+
+    def __init__(self, size: int, answers: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.steps = StepHead(size, answers, dropout=dropout)
+        self.transitions = nn.Parameter(torch.zeros(answers, answers))
+        self.start = nn.Parameter(torch.zeros(answers))
+        self.end = nn.Parameter(torch.zeros(answers))
+
+    def forward(self, steps: Ragged) -> Tensor:
+        """``steps`` ``(N, D * H)``; gives ``(N, K, K)``."""
+        answers: Tensor = self.steps(steps)
+        there, device = steps.lengths > 0, answers.device
+        first = torch.zeros(len(answers), 1, 1, dtype=torch.bool, device=device)
+        first[steps.offsets[:-1][there].to(device)] = True
+        last = torch.zeros_like(first)
+        last[steps.offsets[1:][there].to(device) - 1] = True
+        between = torch.where(first, self.start, self.transitions)
+        return answers.unsqueeze(1) + between + torch.where(last, self.end, 0.0)
+
+
 class TiedHead(nn.Module):
     """Answers at every step with the embedding itself: ``y[t] = E (P drop(h[t])) + b``.
 

@@ -11,7 +11,7 @@ from ostinato.data.spec import Spec
 from ostinato.errors import UsageError
 from ostinato.models.check import check
 from ostinato.models.front import Front
-from ostinato.models.head import SequenceHead, StepHead, TiedHead
+from ostinato.models.head import ChainHead, SequenceHead, StepHead, TiedHead
 from ostinato.models.segments import segments
 from ostinato.models.settings import ModelSettings
 from ostinato.models.stack import Stack, State
@@ -19,10 +19,11 @@ from ostinato.sequences import Ragged
 
 
 class SequenceModel(nn.Module):
-    """``y = head(stack(front(batch)))``.
+    """``y = head(stack(front(batch)))``, and with ``settings.skip`` the values of the batch are added.
 
     For an answer a sequence, the steps are pooled (``settings.pool``) and a linear layer answers; for an answer a step,
-    the linear layer answers at every step. No answer depends on the other sequences of the batch or on its order.
+    the linear layer answers at every step, or gives potentials where the answers are a chain. No answer depends on the
+    other sequences of the batch or on its order.
 
     Args:
         spec: sizes of the examples.
@@ -38,7 +39,7 @@ class SequenceModel(nn.Module):
         self.spec, self.settings = spec, settings
         self.front = Front(spec, settings)
         self.stack = Stack(self.front.size * settings.segment, settings)
-        self.head: SequenceHead | StepHead | TiedHead
+        self.head: SequenceHead | StepHead | TiedHead | ChainHead
         size, answers, dropout = self.stack.size, spec.output_size, settings.dropout
         if spec.outputs == "sequence":
             self.head = SequenceHead(
@@ -47,7 +48,12 @@ class SequenceModel(nn.Module):
         elif settings.tied:
             self.head = TiedHead(size, self.front.embedding_width, answers, dropout=dropout)
         else:
-            self.head = StepHead(size, answers, dropout=dropout)
+            kind = ChainHead if spec.chain else StepHead
+            self.head = kind(size, answers, dropout=dropout)
+        self.skip: nn.Module | None = None
+        if settings.skip:
+            same = spec.input_size == answers
+            self.skip = nn.Identity() if same else nn.Linear(spec.input_size, answers, bias=False)
 
     def embed(self, batch: Batch) -> Ragged:
         """The float inputs ``(N, I)`` of the stack."""
@@ -63,7 +69,7 @@ class SequenceModel(nn.Module):
             embedded: inputs of the stack ``(N, I)``, to go on from :meth:`embed`; None: computed here.
 
         Returns:
-            ``(B, K)`` for a sequence answer or ``(N, K)`` for a step answer; and the state.
+            ``(B, K)`` for a sequence answer, ``(N, K)`` for a step answer or ``(N, K, K)`` for a chain; and the state.
 
         Raises:
             UsageError: a state is given to a model whose answer cannot be continued.
@@ -74,7 +80,8 @@ class SequenceModel(nn.Module):
         if self.settings.segment > 1:
             inputs = segments(inputs, self.settings.segment)
         steps, final = self.stack(inputs, state)
-        return self._answer(steps, final), final
+        answers = self._answer(steps, final)
+        return answers if self.skip is None else answers + self.skip(batch.inputs.values), final
 
     def _answer(self, steps: Ragged, final: State) -> Tensor:
         if isinstance(self.head, SequenceHead):
@@ -86,6 +93,8 @@ class SequenceModel(nn.Module):
         return cast(Tensor, answers)
 
     def _check_continues(self) -> None:
+        if self.spec.chain:
+            raise UsageError("a CRF weighs the labels of a whole sequence: set task.crf=false or training.window=0")
         if self.settings.bidirectional:
             raise UsageError(
                 "a bidirectional model reads from both ends, so its state cannot be carried from window to window: "

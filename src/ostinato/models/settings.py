@@ -26,7 +26,7 @@ class ModelSettings:
         layers: ``L``.
         bidirectional: whether a second direction reads from the end; never for a causal task.
         embedding: size of a symbol's vector; 0: chosen from the vocabulary. Values go through a linear layer of this
-            size; 0: straight in.
+            size; 0: straight in. A frame of film becomes a vector of this size; 0: 64.
         segment: steps read at once: a layer then has ``segment`` times fewer to go through and to remember. Only where
             the answer is one a sequence.
         dropout: on what a layer reads from the one below and on what the head reads, the same units at every step.
@@ -39,6 +39,8 @@ class ModelSettings:
         forget_bias: where the forget gate's bias of an LSTM or a variant begins; ``chrono`` draws it instead.
         learned_state: whether the initial state is learned.
         tied: whether the output weights of a model that writes are its embedding.
+        skip: whether what comes in is added to what goes out (through a linear layer where their sizes differ), so that
+            the layers learn the difference only; of values with an answer a step.
         attention: of a model that writes from a sequence: ``multiplicative`` (Luong: the states first, then all of them
             look at the source at once), ``additive`` (Bahdanau: a look before every step, fed in) or ``none``.
         scheduled_sampling: share of the symbols that such a model reads from itself in training, not from the target.
@@ -74,5 +76,6 @@ class ModelSettings:
     forget_bias: float = 1.0
     learned_state: bool = False
     tied: bool = False
+    skip: bool = False
     attention: Literal["none", "multiplicative", "additive"] = "multiplicative"
     scheduled_sampling: float = 0.0

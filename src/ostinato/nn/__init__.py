@@ -1,5 +1,6 @@
 """Torch modules: drop-ins for torch.nn's recurrent layers, and further cells, for ragged sequences and resets."""
 
+from ostinato.nn.conv_lstm import ConvLSTM
 from ostinato.nn.gru import GRU
 from ostinato.nn.gru_variants import LayerNormGRU
 from ostinato.nn.indrnn import IndRNN
@@ -22,6 +23,7 @@ __all__ = [
     "RNN",
     "SLSTM",
     "SRU",
+    "ConvLSTM",
     "CoupledLSTM",
     "GRUCell",
     "IndRNN",

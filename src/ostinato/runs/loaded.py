@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import torch
 
 from ostinato.data.examples import Batch, Examples
-from ostinato.data.table import Kind, Table
-from ostinato.decoding import Sampling, samples
+from ostinato.data.media.midi import NAMES, Tune, read_midi
+from ostinato.data.table import MEDIA_KINDS, Kind, Table
+from ostinato.decoding import Live, Sampling, continuation, samples
+from ostinato.decoding.listen import Listener
+from ostinato.decoding.tunes import music
 from ostinato.decoding.written import best
 from ostinato.errors import DataError, UsageError, nearest
 from ostinato.evaluation.memory import MemoryProfile, memory_profile
@@ -97,6 +101,14 @@ class LoadedModel:
         frame = self.task.frame(predict(self.model, self.task, self.task.examples(table)), table)
         return beside(table, frame, self.recipe.data.target)
 
+    def listen(self) -> Listener:
+        """An ear for one live sound, which gives text as it is spoken.
+
+        Raises:
+            UsageError: the model is no transcriber of sound, or reads backwards too.
+        """
+        return Listener(self.model, self.task)
+
     def best(self, source: Source, count: int) -> pl.DataFrame:
         """The ``count`` best translations of every row: ``row`` from 1, ``rank``, ``prediction`` and ``score``.
 
@@ -107,6 +119,12 @@ class LoadedModel:
         answers = best(self.model, self.task, self.task.examples(table), count)
         rows = [(row, rank, *pair) for row, found in enumerate(answers, 1) for rank, pair in enumerate(found, 1)]
         return pl.DataFrame(rows, schema=["row", "rank", "prediction", "score"], orient="row")
+
+    def track(self, source: Source, window: int = 0, step: int = 0) -> pl.DataFrame:
+        """Scores along sequences of DNA: see :func:`ostinato.runs.track.track`."""
+        from ostinato.runs.track import track
+
+        return track(self.model, self.task, self.read(source), window, step)
 
     def evaluate(self, source: Source) -> dict[str, float]:
         """The metrics on rows whose target is known; a forecast: over the last ``data.test`` of each series.
@@ -119,10 +137,10 @@ class LoadedModel:
         if isinstance(task, Forecast):
             data = replace(self.recipe.data, valid=0.0, fold="")
             table = task.divide(table, data, replace(self.recipe.task, horizon=task.horizon), 0).test
-        elif target and target not in table.columns:
+        elif target and target not in table.columns and not any(target in column.channels for column in table):
             hint = nearest(target, list(table.columns))
             raise DataError(f"there is no column '{target}' to compare the answers with.{hint}", path=table.path)
-        elif target and len(table[target].missing) == len(table):
+        elif target in table.columns and len(table[target].missing) == len(table):
             raise DataError("there is nothing to compare the answers with: no row has a value", column=target)
         examples = task.examples(table)
         return task.metrics(predict(self.model, task, examples), examples)
@@ -165,6 +183,39 @@ class LoadedModel:
             condition=self._condition(condition),
             count=count,
         )
+
+    def play(self, prompt: Source, *, length: int = 64, sampling: Sampling | None = None, seed: int = 0) -> Tune:
+        """The tune of ``prompt`` and how the model goes on with it; see :func:`ostinato.decoding.continuation`.
+
+        Args:
+            prompt: a file of notes, or a piano roll as the model learned from.
+            length: steps after it.
+            sampling: temperature and top-k.
+            seed: the same seed plays the same.
+
+        Raises:
+            UsageError: the model is no model of music, its keys are not a piano's, or a value is out of range.
+            DataError: the prompt cannot be read.
+        """
+        task = music(self.task)
+        table = self.read(prompt)
+        if len(table) != 1:
+            raise UsageError(f"a prompt is one tune, but there are {len(table)}: name one of them")
+        given = task.tunes(table).values
+        played = continuation(self.model, task, given, length=length, sampling=sampling, seed=seed)
+        keys = np.concatenate([given.numpy() > 0, played])
+        if task.rolls is None:
+            return Tune(keys, names=NAMES if len(task.keys) == len(NAMES) else task.keys)
+        start = read_midi(table[task.column].values[0], task.rolls.steps_per_beat)
+        return replace(start, keys=keys)
+
+    def live(self) -> Live:
+        """The model as something that goes along with a signal while it comes in; see :class:`ostinato.decoding.Live`.
+
+        Raises:
+            UsageError: it is no model of signals.
+        """
+        return Live(self.model, self.task)
 
     def _condition(self, given: str | Mapping[str, str | float] | None) -> Mapping[str, str | float]:
         if given is None or isinstance(given, Mapping):
@@ -235,8 +286,6 @@ class LoadedModel:
         return Inspected(steps, inside, memory_profile(self.model, task, one), answer)
 
     def _answer(self, table: Table, row: int) -> pl.DataFrame:
-        import numpy as np
-
         one = table.take(np.array([row]))
         return self.task.frame(predict(self.model, self.task, self.task.examples(one)), one)
 
@@ -284,6 +333,8 @@ def _step_names(task: Task, table: Table, row: int, count: int) -> tuple[str, ..
     if column in table.columns:
         value = table[column].values[row]
         vocabulary = getattr(features, "vocabulary", None) or getattr(task, "vocabulary", None)
+        if table[column].kind in MEDIA_KINDS:
+            value, vocabulary = range(1, count + 1), None
         pieces = list(vocabulary.pieces(value)) if vocabulary is not None else list(value)
         if all(isinstance(piece, str) for piece in pieces):
             names = [*[""] * (count - len(pieces)), *pieces][:count]

@@ -7,7 +7,7 @@ import json
 import platform
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,7 +30,7 @@ from ostinato.version import __version__
 
 FORMAT_VERSION = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-STORED = ("data", "audio", "vision", "task", "model")
+STORED = ("data", "audio", "vision", "music", "task", "model")
 """The groups of the recipe that a model folder holds."""
 PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".npy", ".npz"})
 """Files that may hold a pickle, which runs code when it is loaded."""
@@ -113,13 +113,24 @@ def save(model: nn.Module, task: Task, recipe: Recipe, table: Table, folder: str
 
 
 def read(folder: str | Path) -> Stored:
-    """Reads a model folder.
+    """Reads a model folder, and those that its task names.
 
     Raises:
         ModelFolderError: it is missing, truncated, altered, of a newer format, or a pickle; the file and the mend are
             named.
     """
-    folder = Path(folder)
+    stored = _read(Path(folder))
+    return replace(stored, task=stored.task.equipped(named))
+
+
+def named(folder: str) -> tuple[nn.Module, Task]:
+    """The model that a run folder (or a model folder) holds, and its task, for another task to use."""
+    run = Path(folder)
+    stored = _read(run / "model" if (run / "model" / CONFIG).is_file() else run)
+    return stored.model, stored.task
+
+
+def _read(folder: Path) -> Stored:
     config = _config(folder)
     weights = _weights(folder, config)
     place = folder / CONFIG

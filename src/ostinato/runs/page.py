@@ -11,7 +11,7 @@ import polars as pl
 import torch
 
 from ostinato import plots
-from ostinato.decoding import Sampling, samples
+from ostinato.decoding import Sampling, continuation, samples
 from ostinato.decoding.written import looked
 from ostinato.evaluation.baselines import NAMES
 from ostinato.evaluation.seeds import spread
@@ -23,14 +23,19 @@ from ostinato.runs.learn import Learned
 from ostinato.runs.prepare import Prepared
 from ostinato.runs.report import Picture, Report, Results, Sample, Sheet, report
 from ostinato.runs.result import Result
-from ostinato.tasks import Classify, Forecast, Language, Tag
+from ostinato.tasks import Classify, Forecast, Language, Music, Signal, Tag
 from ostinato.tasks.base import target_array
+from ostinato.tasks.labels import best
 from ostinato.version import __version__
 
 SHOWN = 10
 """Examples of the worst answers."""
 FANS = 3
 """Forecasts that are drawn."""
+TUNES, GIVEN = 2, 64
+"""Tunes whose continuation is drawn, and most steps of each that are given."""
+STRETCH = 400
+"""Steps of a signal that are drawn."""
 LOOKS = 3
 """Answers whose attention is drawn."""
 BEFORE = 4
@@ -96,6 +101,10 @@ def pictures(prepared: Prepared, learned: Learned, result: Result) -> Iterator[P
         yield _confusion(prepared, result)
     if isinstance(task, Forecast):
         yield from _fans(prepared, result)
+    if isinstance(task, Music):
+        yield from _tunes(prepared, learned)
+    if isinstance(task, Signal):
+        yield from _waves(prepared, result)
     yield from _looks(prepared, learned)
     memory = result.memory
     svg = plots.memory(memory.lags.tolist(), memory.influence.tolist(), half=memory.half, reach=memory.reach)
@@ -130,7 +139,7 @@ def _confusion(prepared: Prepared, result: Result) -> Picture:
     task = prepared.task
     assert isinstance(task, Classify | Tag)
     names = task.labels.names
-    truth, answer = target_array(prepared.test), result.outputs["probabilities"].argmax(1)
+    truth, answer = target_array(prepared.test), best(result.outputs)
     known = truth >= 0
     counts = np.zeros((len(names), len(names)), dtype=np.int64)
     np.add.at(counts, (truth[known], answer[known]), 1)
@@ -157,6 +166,40 @@ def _fans(prepared: Prepared, result: Result) -> Iterator[Picture]:
         yield Picture(f"Forecast of {name}", svg)
         if len(seen) == FANS:
             return
+
+
+def _tunes(prepared: Prepared, learned: Learned) -> Iterator[Picture]:
+    """How the model goes on with the first test tunes after their first half, or first steps."""
+    task = prepared.task
+    assert isinstance(task, Music)
+    tunes = task.tunes(prepared.division.test)
+    rows = [row for row, length in enumerate(tunes.lengths.tolist()) if length > 1][:TUNES]
+    for row in rows:
+        whole = tunes.take(torch.tensor([row])).values
+        given = whole[: min(GIVEN, (len(whole) + 1) // 2)]
+        played = continuation(learned.model, task, given, length=GIVEN, sampling=Sampling(), seed=learned.seed)
+        keys = np.concatenate([given.numpy() > 0, played])
+        svg = plots.piano_roll(keys, task.keys, given=len(given), title=f"Test tune {row + 1} and its continuation")
+        told = f"Blue is the beginning of test tune {row + 1}; after the line the model plays (temperature 1)."
+        yield Picture(f"How it goes on with test tune {row + 1}", svg, told)
+
+
+def _waves(prepared: Prepared, result: Result) -> Iterator[Picture]:
+    """The stretch of the test part where most is going on, beside the best baseline."""
+    task, name = prepared.task, prepared.recipe.model.cell
+    truth = task.scale_out.decode(target_array(prepared.test))[:, 0]  # type: ignore[attr-defined]
+    lengths = prepared.test.lengths.numpy()
+    for row in np.flatnonzero(lengths)[:1].tolist():
+        first = int(lengths[:row].sum())
+        loud = np.nan_to_num(np.abs(truth[first : first + lengths[row]]))
+        sums = np.convolve(loud, np.ones(min(STRETCH, len(loud))), "valid")
+        place = int(sums.argmax())
+        part = slice(first + place, first + place + min(STRETCH, len(loud)))
+        best = result.verdict.best
+        rivals = {NAMES.get(best, best): result.baselines[best]["value"][part, 0]} if best else {}
+        answers = {CELLS[name]: result.outputs["value"][part, 0], **rivals}
+        svg = plots.waves(truth[part], answers, start=place + 1, title="A stretch of a test signal")
+        yield Picture(f"Test signal {row + 1}", svg, f"{STRETCH} steps at most, where the signal is loudest.")
 
 
 def _looks(prepared: Prepared, learned: Learned) -> Iterator[Picture]:
@@ -189,7 +232,7 @@ def written(prepared: Prepared, learned: Learned) -> Iterator[Sample]:
 
 
 def worst(prepared: Prepared, result: Result) -> Iterator[Sheet]:
-    """The surest wrong answers of a classifier, the largest errors of a regression."""
+    """The surest wrong answers of a classifier, the largest errors of a regression, the worst of written texts."""
     from ostinato.runs.reading import beside
 
     task, table = prepared.task, prepared.division.test
@@ -203,7 +246,10 @@ def worst(prepared: Prepared, result: Result) -> Iterator[Sheet]:
         wrong = frame.sort((pl.col("truth") - pl.col("prediction")).abs(), descending=True, nulls_last=True)
         title = "Largest errors"
     else:
-        return
+        scored = frame.with_columns(pl.Series("score", task.scores(result.outputs, prepared.test)))
+        ordered = scored.sort("score", descending=not task.higher_is_better, maintain_order=True).drop("score")
+        wrong = ordered.filter(pl.col("truth") != pl.col("prediction"))
+        title = "Furthest from the truth"
     columns = [name for name in wrong.columns if not name.startswith("p(")]
     if wrong.height:
         yield Sheet(title, columns, wrong.select(columns).head(SHOWN).rows())

@@ -18,6 +18,7 @@ from ostinato.data.settings import DataSettings
 from ostinato.data.split import Division
 from ostinato.data.table import Table
 from ostinato.errors import DataError, UsageError, nearest
+from ostinato.runs.model_folder import named
 from ostinato.runs.reading import layout_of, read_like
 from ostinato.runs.recipe import Recipe
 from ostinato.tasks import TASKS, Forecast, Task, infer
@@ -83,7 +84,7 @@ def prepare(chosen: Mapping[str, Any]) -> Prepared:
     for name, part in (("training", division.train), ("test", division.test)):
         if not len(part):
             raise UsageError(f"the {name} part is empty: give it rows with data.valid and data.test, or --test FILE")
-    task = kind.fit(division.train, recipe.data, recipe.task)
+    task = kind.fit(division.train, recipe.data, recipe.task).equipped(named)
     size = recipe.training.batch_size
     return Prepared(
         recipe=recipe,

@@ -13,7 +13,7 @@ from ostinato.data import from_rows, read
 from ostinato.data.frames import SEQUENCE
 from ostinato.data.layouts import Layout
 from ostinato.data.settings import DataSettings
-from ostinato.data.table import SEQUENCE_KINDS, Column, Kind, Table
+from ostinato.data.table import MEDIA_KINDS, SEQUENCE_KINDS, Column, Kind, Table
 
 Source = Any
 """A path, or what :func:`ostinato.data.from_rows` takes: a list of sequences, an array, a data frame."""
@@ -38,6 +38,11 @@ def read_like(source: Source, data: DataSettings, kinds: Mapping[str, str], layo
         DataError: the file is wrong, or a cell cannot be read as its column's kind.
     """
     said = {name: kind for name, kind in data.kinds.items() if name == data.target}
+    if isinstance(source, str | Path) and Path(source).is_dir():  # are folders of images films, or classes?
+        said |= {name: kind for name, kind in kinds.items() if kind in MEDIA_KINDS}
+    heard = {kind for name, kind in kinds.items() if kind in MEDIA_KINDS and name != data.target}
+    if isinstance(source, list) and len(heard) == 1:  # names of files are no text
+        said |= {SEQUENCE: heard.pop()}
     data = replace(data, kinds=said, rows=0)
     wanted: Layout = layout if layout in get_args(Layout) else "auto"  # type: ignore[assignment]
     table = _read(source, data, wanted)
@@ -59,13 +64,19 @@ def layout_of(table: Table) -> str:
 
 
 def named_as(table: Table, kinds: Mapping[str, str], target: str) -> Table:
-    """Python objects under the names of the model: a list of sequences is the model's only sequence column."""
-    if SEQUENCE not in table.columns or SEQUENCE in kinds:
-        return table
+    """The model's only sequence column under its name: a list of sequences, a file of sound or film, or tokens.
+
+    CoNLL-U calls its tokens ``form`` and CoNLL ``tokens``; a tagger of either reads both.
+    """
     inputs = [name for name, kind in kinds.items() if name != target and Kind(kind) in SEQUENCE_KINDS]
-    if len(inputs) != 1:
+    if len(inputs) != 1 or inputs[0] in table.columns:
         return table
-    columns = {(inputs[0] if c.name == SEQUENCE else c.name): c for c in table}
+    tokens = [c.name for c in table if c.kind == kinds[inputs[0]] == Kind.TOKENS]
+    named = [name for name in (SEQUENCE, *MEDIA_KINDS) if name in table.columns and name not in kinds]
+    given = named[0] if named else tokens[0] if len(tokens) == 1 else ""
+    if not given:
+        return table
+    columns = {(inputs[0] if c.name == given else c.name): c for c in table}
     renamed = {name: replace(column, name=name) for name, column in columns.items()}
     return replace(table, columns=renamed)
 
@@ -80,7 +91,9 @@ def beside(table: Table, frame: pl.DataFrame, target: str) -> pl.DataFrame:
     """The frame with what names a row before it, where it has a row an example."""
     if frame.height != len(table) or "row" in frame.columns:
         return frame
-    named = [c for c in table if c.kind in {"id", "text", "dna"} and c.name != target and c.name not in frame.columns]
+    free = [column for column in table if column.name != target and column.name not in frame.columns]
+    named = [column for column in free if column.kind in {"id", "text", "dna"}]
+    named = named or [column for column in free if column.kind in MEDIA_KINDS]
     columns = [pl.Series(column.name, _as_text(column), dtype=pl.String) for column in named]
     return pl.DataFrame([*columns, *frame.get_columns()])
 

@@ -10,7 +10,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from ostinato.evaluation.baselines import baseline
+from ostinato.evaluation.baselines import ask
+from ostinato.evaluation.ground import Ground
 from ostinato.runs.folder import RunFolder
 from ostinato.runs.prepare import Prepared
 from ostinato.runs.reporter import Reporter
@@ -21,12 +22,13 @@ from ostinato.training import TrainingSettings
 def rivals(prepared: Prepared, folder: RunFolder, reporter: Reporter) -> dict[str, Outputs]:
     """The outputs of each of the task's baselines, on the same split as the model's."""
     found: dict[str, Outputs] = {}
+    ground = _ground(prepared)
     for name in prepared.task.baselines:
         kept = folder.stages / f"baseline-{name}.safetensors"
         outputs = _kept(kept)
         if outputs is None:
             reporter.on_stage(f"baseline {name}")
-            outputs = _ask(name, prepared)
+            outputs = ask(name, ground)
             header = {"sha256": _digest(outputs)}
             arrays = {key: np.ascontiguousarray(value) for key, value in outputs.items()}
             folder.write(kept, safetensors.numpy.save(arrays, header))
@@ -34,19 +36,11 @@ def rivals(prepared: Prepared, folder: RunFolder, reporter: Reporter) -> dict[st
     return found
 
 
-def _ask(name: str, prepared: Prepared) -> Outputs:
+def _ground(prepared: Prepared) -> Ground:
     recipe, division = prepared.recipe, prepared.division
     training: TrainingSettings = recipe.training
-    return baseline(
-        name,
-        prepared.task,
-        train=division.train,
-        valid=division.valid,
-        test=division.test,
-        seed=training.seed,
-        training=training,
-        optimizer=recipe.optimizer,
-    )
+    parts = (division.train, division.valid, division.test)
+    return Ground(prepared.task, *parts, training.seed, training, recipe.optimizer)
 
 
 def _kept(path: Path) -> Outputs | None:

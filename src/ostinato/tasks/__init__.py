@@ -5,9 +5,12 @@ from ostinato.tasks.classify import Classify
 from ostinato.tasks.forecast import Forecast
 from ostinato.tasks.infer import Choice, infer
 from ostinato.tasks.language import Language
+from ostinato.tasks.music import Music
 from ostinato.tasks.regress import Regress
 from ostinato.tasks.settings import TaskSettings
+from ostinato.tasks.signal import Signal
 from ostinato.tasks.tag import Tag
+from ostinato.tasks.transcribe import Transcribe
 from ostinato.tasks.translate import Translate
 
 TASKS: dict[str, type[Task]] = {
@@ -17,6 +20,9 @@ TASKS: dict[str, type[Task]] = {
     "language": Language,
     "forecast": Forecast,
     "translate": Translate,
+    "transcribe": Transcribe,
+    "music": Music,
+    "signal": Signal,
 }
 """Name of a task to its class."""
 
@@ -26,11 +32,14 @@ __all__ = [
     "Classify",
     "Forecast",
     "Language",
+    "Music",
     "Outputs",
     "Regress",
+    "Signal",
     "Tag",
     "Task",
     "TaskSettings",
+    "Transcribe",
     "Translate",
     "infer",
 ]

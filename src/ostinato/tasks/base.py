@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
-from torch import Tensor
+from torch import Tensor, nn
 
 from ostinato.data.examples import Batch, Examples
 from ostinato.data.layouts import Layout
@@ -23,6 +25,8 @@ from ostinato.tasks.targets import with_target
 Outputs = dict[str, np.ndarray]
 """What a model (or a baseline) said about a set of examples: arrays whose first axis runs over the examples in order,
 or over the steps of all examples, end to end (then a task's docstring says so)."""
+Load = Callable[[str], tuple[nn.Module, "Task"]]
+"""Reads the model of a run folder, and its task."""
 
 
 class Task(ABC):
@@ -31,7 +35,9 @@ class Task(ABC):
     Class attributes: ``name``; ``watch``, the metric by which models are compared and training is stopped;
     ``higher_is_better``, whether a larger ``watch`` is better; ``target_kind``, what the target column must hold, by
     which rows are divided in balance (None: the task divides in its own way); ``defaults``, recipe keys that this task
-    sets (``{"model.bidirectional": True}``); ``reads``, what a row of its tables is (see :func:`ostinato.data.read`).
+    sets (``{"model.bidirectional": True}``); ``reads``, what a row of its tables is (see :func:`ostinato.data.read`);
+    ``decoder``, the row of :data:`ostinato.decoding.decoders.DECODERS` that finds an answer where a model's output is
+    none yet (empty: it is one).
     """
 
     name: ClassVar[str]
@@ -40,6 +46,7 @@ class Task(ABC):
     target_kind: ClassVar[Kind | None] = None
     defaults: ClassVar[dict[str, Any]]
     reads: ClassVar[Layout] = "auto"
+    decoder: ClassVar[str] = ""
 
     @property
     @abstractmethod
@@ -56,7 +63,8 @@ class Task(ABC):
     def baselines(self) -> tuple[str, ...]:
         """Keys of the baselines to beat.
 
-        From ``majority, mean, feed_forward, ngram_logistic, kgram, repeat_last, seasonal_naive, random_walk, ewma``.
+        Of ``majority, mean, feed_forward, ngram_logistic, logistic, kgram, repeat_last, seasonal_naive, random_walk``,
+        ``ewma``.
         """
 
     @classmethod
@@ -91,6 +99,11 @@ class Task(ABC):
             data = with_target(table, data, {cls.target_kind})
         return divide(table, data, seed, valid=valid, test=test)
 
+    def equipped(self, load: Load) -> Self:
+        """With the other models that its settings name, which ``load`` reads."""
+        del load
+        return self
+
     @abstractmethod
     def examples(self, table: Table) -> Examples:
         """The table as tensors; without targets where the target column is absent."""
@@ -103,9 +116,15 @@ class Task(ABC):
     def draw(self, examples: Examples, index: Tensor) -> Batch:
         """The examples ``index`` ``(B,)`` to learn from, with the changes a task makes to each at random.
 
-        A change draws from PyTorch's own random numbers alone, which a checkpoint holds.
+        A change draws from PyTorch's own random numbers alone, which the trainer seeds for each batch.
         """
-        return examples.take(index)
+        batch = examples.take(index)
+        media = getattr(getattr(self, "features", None), "media", None)
+        return batch if media is None else replace(batch, inputs=media.vary(batch.inputs))
+
+    def views(self, batch: Batch) -> tuple[Batch, ...]:
+        """The ways in which a batch is read to be answered: a model's answer is the mean of its outputs over them."""
+        return (batch,)
 
     def size(self, table: Table, examples: Examples) -> str:
         """What a part holds: rows, and where these are cut up, what they are cut into: ``8 series (120 windows)``."""

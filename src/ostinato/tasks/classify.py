@@ -19,7 +19,7 @@ from ostinato.tasks import metrics
 from ostinato.tasks.base import Outputs, target_array
 from ostinato.tasks.dependence import Dependence, equal_inputs
 from ostinato.tasks.describe import describe_inputs
-from ostinato.tasks.labels import MISSING, Labelled, Labels, label_text, probabilities, without_label
+from ostinato.tasks.labels import MISSING, Labelled, Labels, best, label_text, probabilities, without_label
 from ostinato.tasks.settings import TaskSettings
 from ostinato.tasks.targets import with_target
 
@@ -59,9 +59,10 @@ class Classify(Labelled):
 
     @property
     def baselines(self) -> tuple[str, ...]:
-        """Majority and the network without memory; for symbols also n-grams."""
-        symbols = ("ngram_logistic",) if self.features.kind != Kind.SERIES else ()
-        return ("majority", "feed_forward", *symbols)
+        """Majority and the network without memory; for symbols also n-grams, for images all pixels at once."""
+        symbols = ("ngram_logistic",) if self.features.symbolic else ()
+        pixels = ("logistic",) if self.features.kind == Kind.IMAGE else ()
+        return ("majority", "feed_forward", *symbols, *pixels)
 
     @classmethod
     def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:
@@ -87,6 +88,14 @@ class Classify(Labelled):
             targets[list(without_label(column))] = MISSING
         return self.features.examples(table, targets)
 
+    def draw(self, examples: Examples, index: Tensor) -> Batch:
+        """The examples ``index``; with ``data.strands=both`` a random half of them as their reverse complement."""
+        return self.features.draw(examples.take(index))
+
+    def views(self, batch: Batch) -> tuple[Batch, ...]:
+        """As it stands, and with ``data.strands=both`` as its reverse complement."""
+        return self.features.views(batch)
+
     def notes(self, table: Table) -> tuple[str, ...]:
         """Labels never seen in training, unknown symbols, filled values."""
         notes = self.features.notes(table)
@@ -108,7 +117,7 @@ class Classify(Labelled):
 
     def metrics(self, outputs: Outputs, examples: Examples) -> dict[str, float]:
         """``accuracy``, ``macro_f1``, ``log_loss`` (nats), ``error = 1 - accuracy`` over the rows that have a label."""
-        return label_metrics(target_array(examples), outputs["probabilities"])
+        return label_metrics(target_array(examples), outputs)
 
     def scores(self, outputs: Outputs, examples: Examples) -> np.ndarray:
         """1 for a right answer, 0 for a wrong one, of every row that has a label."""
@@ -140,15 +149,15 @@ class Classify(Labelled):
         return f"{inputs}; target '{self.target}', {len(self.labels):,} labels: {self.mapping} classification"
 
 
-def label_metrics(truth: np.ndarray, chances: np.ndarray) -> dict[str, float]:
-    """Metrics of ``probabilities (n, K)`` against label numbers ``(n,)``.
+def label_metrics(truth: np.ndarray, outputs: Outputs) -> dict[str, float]:
+    """Metrics of ``probabilities (n, K)``, and of ``answer (n,)`` where it stands beside, against labels ``(n,)``.
 
     A missing label is left out; one never seen in training is wrong in ``accuracy``, one more class in ``macro_f1`` and
     left out of ``log_loss``.
     """
     given = truth != MISSING
-    truth, chances = truth[given], chances[given]
-    answer, known = chances.argmax(1), truth >= 0
+    truth, chances, answer = truth[given], outputs["probabilities"][given], best(outputs)[given]
+    known = truth >= 0
     accuracy = metrics.accuracy(truth, answer)
     return {
         "accuracy": accuracy,

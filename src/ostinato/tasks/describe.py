@@ -11,7 +11,11 @@ _NAME = {Kind.TEXT: "texts", Kind.TOKENS: "token sequences", Kind.DNA: "DNA sequ
 
 def describe_inputs(table: Table, features: Features) -> str:
     """``3,190 DNA sequences of 60 bases``, ``270 series of 7 to 29 steps, 12 channels``."""
-    pieces = features.vocabulary.pieces if features.vocabulary else None
+    beside = ", ".join(f"'{column.name}'" for column in features.static.columns)
+    if features.media is not None:
+        return f"{len(table):,} {features.media.describe()}" + (f", beside {beside}" if beside else "")
+    kmers = features.vocabulary is not None and features.vocabulary.unit == "kmer"
+    pieces = features.vocabulary.pieces if features.vocabulary and not kmers else None
     lengths = [len(pieces(value) if pieces else value) for value in table[features.column].values]
     unit = features.vocabulary.unit if features.vocabulary else ""
     step = {Kind.TOKENS: "tokens", Kind.DNA: "bases", Kind.SERIES: "steps"}.get(features.kind) or _STEP[unit]
@@ -21,9 +25,12 @@ def describe_inputs(table: Table, features: Features) -> str:
     if features.channels is not None:
         count = len(features.channels.names)
         text += f", {count:,} channel{'s' if count != 1 else ''}"
-    if features.static.columns:
-        text += ", beside " + ", ".join(f"'{column.name}'" for column in features.static.columns)
-    return text
+    if kmers:
+        assert features.vocabulary is not None
+        text += f", read as overlapping {features.vocabulary.width}-mers"
+    if features.strands:
+        text += ", both strands"
+    return text + (f", beside {beside}" if beside else "")
 
 
 def spread(low: int, high: int) -> str:

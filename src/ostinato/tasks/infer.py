@@ -17,6 +17,15 @@ FEW_NUMBERS = 20
 """A target of at most so many different whole numbers, each seen ten times on average, is read as labels."""
 
 
+_MEANT = {
+    Kind.TAGS: ("tag", "has a label a step"),
+    Kind.SERIES: ("forecast", "is a series"),
+    Kind.AUDIO: ("signal", "is sound to be made of sound"),
+    Kind.MIDI: ("music", "holds files of notes"),
+}
+"""The task that a target's kind alone decides, and why."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """A task: a key of ``TASKS``, why, and its target column (empty where it needs none)."""
@@ -42,7 +51,7 @@ def infer(table: Table, data: DataSettings, settings: TaskSettings) -> Choice:
         if any(data.target in column.channels for column in table):
             return Choice("forecast", f"'{data.target}' is a channel of a series", data.target)
         return _by_target(table, table[data.target], data)
-    choice = _of_series(table, settings) or _of_labels(table, data) or _of_text(table, data)
+    choice = _of_series(table, settings) or _of_labels(table, data) or _of_speech(table, data) or _of_text(table, data)
     if choice is None:
         found = ", ".join(f"'{column.name}' ({column.kind.value})" for column in table) or "there is no column"
         raise DataError(f"the columns leave open what to predict: {found}; choose one with --target", path=table.path)
@@ -72,8 +81,22 @@ def _of_labels(table: Table, data: DataSettings) -> Choice | None:
     return None
 
 
+def _of_speech(table: Table, data: DataSettings) -> Choice | None:
+    kinds = {column.kind for column in table}
+    found = candidates(table, data, {Kind.TEXT, Kind.TOKENS})
+    if Kind.AUDIO in kinds and len(found) == 1:
+        return Choice("transcribe", f"'{found[0]}' is text beside sounds", found[0])
+    return None
+
+
 def _of_text(table: Table, data: DataSettings) -> Choice | None:
     rest = [column for column in table if column.name not in {data.id, data.time} and column.kind != Kind.ID]
+    if [column.kind for column in rest] == [Kind.AUDIO, Kind.AUDIO]:
+        return Choice("signal", f"there are two sounds a row, '{rest[1].name}' from '{rest[0].name}'", rest[1].name)
+    if len(rest) == 1 and rest[0].kind == Kind.MIDI:
+        return Choice(
+            "music", f"'{rest[0].name}' holds files of notes and there is nothing else to predict", rest[0].name
+        )
     if len(rest) == 1 and rest[0].kind in {Kind.TEXT, Kind.TOKENS, Kind.DNA}:
         return Choice("language", f"'{rest[0].name}' is text and there is nothing else to predict", rest[0].name)
     return None
@@ -83,17 +106,15 @@ def _by_target(table: Table, target: Column, data: DataSettings) -> Choice:
     name, sequences = target.name, _sequences(table, data, target.name)
     if target.kind == Kind.NUMBER:
         return _of_numbers(target)
+    if target.kind in _MEANT:
+        task, why = _MEANT[target.kind]
+        return Choice(task, f"'{name}' {why}", name)
     if target.kind in {Kind.TEXT, Kind.TOKENS, Kind.DNA} or (data.inputs and not sequences):
         if sequences:
-            return Choice(
-                "translate", f"'{name}' is {target.kind.value} to be written from '{sequences[0].name}'", name
-            )
+            task = "transcribe" if sequences[0].kind == Kind.AUDIO else "translate"
+            return Choice(task, f"'{name}' is {target.kind.value} to be written from '{sequences[0].name}'", name)
         given = ", ".join(f"'{one}'" for one in data.inputs)
         return Choice("language", f"'{name}' is text{f' to be written from {given}' if given else ''}", name)
-    if target.kind == Kind.TAGS:
-        return Choice("tag", f"'{name}' has a label a step", name)
-    if target.kind == Kind.SERIES:
-        return Choice("forecast", f"'{name}' is a series", name)
     return Choice("classify", f"'{name}' holds labels", name)
 
 

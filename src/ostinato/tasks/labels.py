@@ -15,7 +15,7 @@ from torch import Tensor
 from ostinato.data.features import Features
 from ostinato.data.table import Column, Kind
 from ostinato.errors import DataError, ModelFolderError
-from ostinato.tasks.base import Task
+from ostinato.tasks.base import Outputs, Task
 
 MISSING = -1
 """The target of an example without one: nothing is learned from it and no metric sees it."""
@@ -167,6 +167,12 @@ def cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor | None, smoot
         return logits.sum() * 0.0, 0
     weights = None if weights is None else weights.to(logits.device, logits.dtype)
     return F.cross_entropy(logits[rows], targets[rows], weight=weights, label_smoothing=smoothing), count
+
+
+def best(outputs: Outputs) -> np.ndarray:
+    """The numbers of the labels answered: ``answer`` where a task says so itself, else the likeliest one by one."""
+    answers: np.ndarray = outputs["answer"] if "answer" in outputs else outputs["probabilities"].argmax(1)
+    return answers
 
 
 def probabilities(logits: Tensor) -> np.ndarray:

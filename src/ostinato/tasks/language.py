@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ostinato.data import dna
 from ostinato.data.batching import lanes
 from ostinato.data.documents import cut_documents
 from ostinato.data.examples import Batch, Examples, SequenceExamples
@@ -19,6 +20,7 @@ from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.split import Division, divide
 from ostinato.data.static import Static
+from ostinato.data.strands import either_strand, other_strand
 from ostinato.data.table import Column, Kind, Table
 from ostinato.data.vocabulary import Unit, Vocabulary
 from ostinato.errors import DataError, ModelFolderError
@@ -49,13 +51,21 @@ class Language(Task):
     targets. A text is read as ``begin s1 … sn`` and answered with ``s1 … sn end``. A model gives logits ``(N, V)``.
     :meth:`outputs` gives, for every step of all examples end to end, ``nll (N,)``, the negative log likelihood of the
     next symbol in nats, and ``correct (N,)``, whether it was the likeliest. A symbol that the vocabulary does not
-    know is scored as the unknown symbol.
+    know is scored as the unknown symbol. Where symbols are several bases of DNA, all metrics are of one base.
+
+    Args:
+        column: of the texts.
+        vocabulary: of their symbols.
+        condition: what they are written from.
+        document: whether a text is a stream without begin or end.
+        strands: whether DNA is learned from both ends.
     """
 
     column: str
     vocabulary: Vocabulary
     condition: Static
     document: bool
+    strands: bool = False
 
     name: ClassVar[str] = "language"
     watch: ClassVar[str] = "nats"
@@ -117,18 +127,25 @@ class Language(Task):
         del settings
         chosen = writing(table, data)
         column = table[chosen.text]
-        plain = column.kind == Kind.DNA or data.unit == "auto"
-        unit: Unit = "token" if column.kind == Kind.TOKENS else "char" if plain else cast(Unit, data.unit)
-        values = _texts(column)
+        dna.check_strands(data, column.kind)
+        unit: Unit = "token" if column.kind == Kind.TOKENS else _unit(column, data)
+        values, both = _texts(column), data.strands == "both"
         counted = Vocabulary((), "word" if unit == "subword" else unit)  # sub-words are not learned yet
         steps = sum(len(counted.pieces(value)) for value in values)
         if not steps:
             raise DataError("there is no text to learn from", path=table.path, column=column.name)
         document = not chosen.conditions and (len(values) == 1 or steps / len(values) >= DOCUMENT)
         vocabulary = Vocabulary.fit(
-            values, unit, min_count=data.min_count, marks=not document, lower=data.lower, size=data.subwords
+            values + [dna.reverse_complement(value) for value in values if both],
+            unit,
+            min_count=data.min_count,
+            marks=not document,
+            lower=data.lower,
+            size=data.subwords,
+            width=data.kmer,
+            stride=data.kmer,
         )
-        return cls(column.name, vocabulary, Static.fit(table, chosen.conditions), document)
+        return cls(column.name, vocabulary, Static.fit(table, chosen.conditions), document, both)
 
     def examples(self, table: Table) -> SequenceExamples:
         """Every row as symbols in and the next symbols out."""
@@ -149,6 +166,17 @@ class Language(Task):
         if not self.document or not isinstance(examples, SequenceExamples):
             return examples
         return lanes(examples, max(1, min(batch_size, int(examples.lengths.sum()) // LANE)))
+
+    def draw(self, examples: Examples, index: Tensor) -> Batch:
+        """The examples ``index``; with ``data.strands=both`` a random half of them as their reverse complement.
+
+        Its inputs are then the reverse complement of the targets, and its targets that of the inputs.
+        """
+        batch = examples.take(index)
+        if not self.strands or not isinstance(batch.targets, Ragged):
+            return batch
+        inputs, targets = (other_strand(part, self.vocabulary.complements) for part in (batch.targets, batch.inputs))
+        return either_strand(batch, replace(batch, inputs=inputs, targets=targets))
 
     def size(self, table: Table, examples: Examples) -> str:
         """``1 (1,003,853 symbols)``."""
@@ -177,20 +205,32 @@ class Language(Task):
     def metrics(self, outputs: Outputs, examples: Examples) -> dict[str, float]:
         """``nats`` and ``bits`` a step, ``perplexity``, and ``accuracy`` where ``correct`` is given.
 
-        The mean runs over all scored steps: each symbol of a text and its end, each but the first of a document.
+        The mean runs over all scored steps: each symbol of a text and its end, each but the first of a document. Of
+        symbols of several bases it runs over the bases, and only ``accuracy`` is of symbols.
         """
-        del examples
-        nll = outputs["nll"]
-        values = metrics.of_nats(float(np.mean(nll, dtype=np.float64)) if len(nll) else float("nan"))
+        nll, bases = outputs["nll"], self.bases(examples)
+        values = metrics.of_nats(float(np.sum(nll, dtype=np.float64) / bases.sum()) if len(nll) else float("nan"))
         return values | ({"accuracy": float(np.mean(outputs["correct"]))} if "correct" in outputs else {})
 
     def scores(self, outputs: Outputs, examples: Examples) -> np.ndarray:
         """Mean nats of every text, or of every ``BLOCK`` steps of a document."""
         lengths = self._blocks(examples)[0]
         starts = np.cumsum(lengths) - lengths
-        nll = outputs["nll"].astype(np.float64)
-        means: np.ndarray = np.add.reduceat(nll, starts) / lengths if len(starts) else np.empty(0)
+        nll, bases = outputs["nll"].astype(np.float64), self.bases(examples)
+        if not len(starts):
+            return np.empty(0)
+        means: np.ndarray = np.add.reduceat(nll, starts) / np.add.reduceat(bases, starts)
         return means
+
+    def bases(self, examples: Examples) -> np.ndarray:
+        """``(N,)``: how many a target counts for: the bases of a k-mer, 1 of any other symbol and of an end."""
+        vocabulary = self.vocabulary
+        if vocabulary.unit != "kmer":
+            return np.ones(int(examples.lengths.sum()), dtype=np.int64)
+        widths = [len(vocabulary.symbol(number)) for number in range(len(vocabulary))]
+        widths[Vocabulary.UNKNOWN] = vocabulary.width
+        counts: np.ndarray = np.maximum(widths, 1)[target_array(examples)]
+        return counts
 
     def dependence(self, examples: Examples) -> tuple[Dependence, ...]:
         """Blocks of one document go on from each other; texts do not."""
@@ -229,10 +269,11 @@ class Language(Task):
         lengths = self.vocabulary.encode(_texts(table[self.column])).lengths
         step = {"char": "character", "subword": "sub-word"}.get(self.vocabulary.unit, self.vocabulary.unit)
         step = "base" if table[self.column].kind == Kind.DNA else step
+        step = f"{self.vocabulary.width}-mer" if self.vocabulary.unit == "kmer" else step
         what = "document" if self.document else "text"
         size = f" of {spread(int(lengths.min()), int(lengths.max()))}" if len(lengths) else " of"
         names = ", ".join(f"'{column.name}'" for column in self.condition.columns)
-        given = f" given {names}" if names else ""
+        given = (f" given {names}" if names else "") + (", both strands" if self.strands else "")
         return (
             f"{len(lengths):,} {what}{'s' if len(lengths) != 1 else ''}{size} {step}s, "
             f"{len(self.vocabulary.symbols):,} different: next {step}{given} ({self.mapping})"
@@ -277,6 +318,7 @@ class Language(Task):
             "vocabulary": self.vocabulary.to_config(),
             "condition": self.condition.to_config(),
             "document": self.document,
+            **({"strands": True} if self.strands else {}),
         }
 
     @classmethod
@@ -287,9 +329,15 @@ class Language(Task):
                 Vocabulary.from_config(config["vocabulary"]),
                 Static.from_config(config["condition"]),
             )
-            return cls(config["column"], vocabulary, condition, config["document"])
+            return cls(config["column"], vocabulary, condition, config["document"], bool(config.get("strands")))
         except (KeyError, TypeError) as error:
             raise ModelFolderError(f"the task is damaged: {error}") from error
+
+
+def _unit(column: Column, data: DataSettings) -> Unit:
+    if column.kind == Kind.DNA:
+        return "kmer" if data.kmer > 1 else "char"
+    return "char" if data.unit == "auto" else data.unit
 
 
 def _texts(column: Column) -> list[Any]:

@@ -49,6 +49,12 @@ def rmse(truth: np.ndarray, answer: np.ndarray) -> float:
     return float(np.sqrt(mse(truth, answer)))
 
 
+def esr(truth: np.ndarray, answer: np.ndarray) -> float:
+    """Error-to-signal ratio ``sum (y - y')^2 / sum y^2``; NaN of silence."""
+    energy = float(np.square(truth).sum())
+    return float(np.square(truth - answer).sum()) / energy if energy else float("nan")
+
+
 def of_nats(nats: float) -> dict[str, float]:
     """A mean negative log likelihood a symbol as ``nats``, ``bits = nats / ln 2`` and ``perplexity = exp(nats)``."""
     return {"nats": nats, "bits": nats / float(np.log(2)), "perplexity": float(np.exp(min(nats, 700.0)))}
@@ -84,11 +90,19 @@ def spans(labels: Sequence[str]) -> list[tuple[int, int, str]]:
     return found
 
 
-def span_f1(truth: Sequence[Sequence[str]], answer: Sequence[Sequence[str]]) -> float:
-    """F1 over the spans of all sequences (a hit has the same start, stop and type): 1 where there are none at all."""
-    hits = total = 0
-    for true, said in zip(truth, answer, strict=True):
-        true_spans, said_spans = set(spans(true)), set(spans(said))
+def span_scores(truth: Sequence[Sequence[str]], answer: Sequence[Sequence[str]]) -> dict[str, float]:
+    """``span_f1``, ``span_precision``, ``span_recall`` over the spans of all sequences.
+
+    A hit has the same start, stop and type. Precision is the share of hits among the spans answered, recall among the
+    true ones; of no spans at all each is 1.
+    """
+    hits = true = said = 0
+    for true_row, said_row in zip(truth, answer, strict=True):
+        true_spans, said_spans = set(spans(true_row)), set(spans(said_row))
         hits += len(true_spans & said_spans)
-        total += len(true_spans) + len(said_spans)
-    return 2 * hits / total if total else 1.0
+        true, said = true + len(true_spans), said + len(said_spans)
+    return {
+        "span_f1": 2 * hits / (true + said) if true + said else 1.0,
+        "span_precision": hits / said if said else float(not true),
+        "span_recall": hits / true if true else float(not said),
+    }

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ostinato.data import dna
 from ostinato.data.examples import Batch, Examples
 from ostinato.data.features import Features, input_columns
 from ostinato.data.layouts import Layout
@@ -19,7 +20,7 @@ from ostinato.data.spec import Spec
 from ostinato.data.split import Division, divide
 from ostinato.data.static import Static
 from ostinato.data.table import Column, Kind, Table
-from ostinato.data.vocabulary import Unit, Vocabulary
+from ostinato.data.vocabulary import Vocabulary
 from ostinato.errors import DataError, ModelFolderError
 from ostinato.sequences import Ragged
 from ostinato.tasks import translate_metrics
@@ -56,6 +57,7 @@ class Translate(Task):
 
     name: ClassVar[str] = "translate"
     reads: ClassVar[Layout] = "pairs"
+    decoder: ClassVar[str] = "search"
     defaults: ClassVar[dict[str, Any]] = {
         "data.unit": "auto",
         "model.bidirectional": True,
@@ -129,6 +131,7 @@ class Translate(Task):
             DataError: no target, an empty target, no input.
             UsageError: what is needed for sentences is not installed.
         """
+        dna.check_strands(data, Kind.DNA, "what is written belongs to the bases read, one by one, on this strand")
         target = written_column(table, data)
         column = table[target]
         check_written(table, column)
@@ -329,7 +332,9 @@ def check_written(table: Table, column: Column) -> None:
             )
 
 
-def _unit(column: Column, values: list[Any], data: DataSettings) -> tuple[Unit, Judge]:
+def _unit(
+    column: Column, values: list[Any], data: DataSettings
+) -> tuple[Literal["char", "word", "byte", "subword", "token"], Judge]:
     """How targets are cut, and what judges them."""
     if column.kind in {Kind.TOKENS, Kind.TAGS}:
         return "token", "cer"

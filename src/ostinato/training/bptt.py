@@ -43,6 +43,8 @@ class Bptt:
     def _check(self) -> None:
         if self.burn_in and not self.per_step:
             raise UsageError("training.burn_in needs a task with an answer a step; set it to 0")
+        if self.burn_in and self.task.spec.chain:
+            raise UsageError("a CRF weighs the labels of a whole sequence: set training.burn_in=0 or task.crf=false")
         if self.window and self.burn_in >= self.window:
             raise UsageError(
                 f"training.burn_in ({self.burn_in}) leaves no step of a window of {self.window} to learn from; "
@@ -132,15 +134,21 @@ class Bptt:
 
 def why_not_carried(model: nn.Module, task: Task) -> str:
     """Why a sequence cannot be run window by window with its state carried over; empty where it can."""
-    settings = getattr(model, "settings", None)
-    if task.spec.outputs == "horizon":
+    settings, spec = getattr(model, "settings", None), task.spec
+    if spec.outputs == "horizon":
         return "a forecast reads its look-back as a whole"
-    if task.spec.outputs == "text":
-        return "what is written depends on the whole source"
-    if getattr(settings, "bidirectional", False):
-        return "the model also reads backwards, from the end; set model.bidirectional=false"
-    if getattr(settings, "segment", 1) > 1:
-        return "a window need not end where a segment of steps ends; set model.segment=1"
-    if task.spec.outputs == "sequence" and getattr(settings, "pool", "last") != "last":
-        return "the model pools over all steps; set model.pool=last"
-    return ""
+    pooled = spec.outputs == "sequence" and getattr(settings, "pool", "last") != "last"
+    obstacles = (
+        (bool(task.decoder), "an answer is searched for in the whole sequence"),
+        (spec.chain, "a CRF weighs the labels of a whole sequence; set task.crf=false"),
+        (
+            getattr(settings, "bidirectional", False),
+            "the model also reads backwards, from the end; set model.bidirectional=false",
+        ),
+        (
+            getattr(settings, "segment", 1) > 1,
+            "a window need not end where a segment of steps ends; set model.segment=1",
+        ),
+        (pooled, "the model pools over all steps; set model.pool=last"),
+    )
+    return next((why for there, why in obstacles if there), "")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ostinato.data.examples import Batch, Examples
-from ostinato.decoding.written import answers, search_of
+from ostinato.decoding.decoders import decoder_of
 from ostinato.tasks.base import Outputs, Task
 from ostinato.training.bptt import why_not_carried
 from ostinato.training.stream import Stream
@@ -67,7 +67,7 @@ def evaluate_loss(
 class Assessment:
     """One pass over examples without gradient, which gives their loss, their outputs, or both (see `predict`).
 
-    ``greedy``: what is written is searched without a beam, which is quicker.
+    ``greedy``: answers that are searched are searched without a beam, which is quicker.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Assessment:
         self.most_steps = max(1, MOST_NUMBERS // width)
         self.window = 0 if why_not_carried(model, task) else min(window or self.most_steps, self.most_steps)
         self.batch_size, self.device = max(1, batch_size), torch.device(device)
-        self.search = search_of(task, width=1 if greedy else 0)
+        self.decode = decoder_of(task, greedy=greedy)
         self.answers, self.losses = 0, False
 
     def run(self, *, loss: bool = True, outputs: bool = True) -> tuple[float, Outputs]:
@@ -101,9 +101,10 @@ class Assessment:
             with torch.inference_mode():
                 for output, batch, starts in self._pieces():
                     if outputs:
-                        answer = output if self.search is None else answers(self.model, batch, self.search)
+                        answer = output if self.decode is None else self.decode(self.model, batch, output)
+                        assert answer is not None
                         collected.add(self.task.outputs(answer, batch), batch, starts)
-                    if loss:
+                    if loss and output is not None:
                         mean, count = self.task.loss(output, batch)
                         if count:  # or the mean may be NaN
                             total, self.answers = total + float(mean) * count, self.answers + count
@@ -111,19 +112,26 @@ class Assessment:
             self.model.train(was_training)
         return total / self.answers if self.answers else float("nan"), collected.outputs() if outputs else {}
 
-    def _pieces(self) -> Iterator[tuple[Tensor, Batch, Tensor]]:
-        """Output, batch, and the step at which each of its sequences begins here."""
+    def _pieces(self) -> Iterator[tuple[Tensor | None, Batch, Tensor]]:
+        """Output (None where only a decoder might want it), batch, and where each of its sequences begins here."""
         for index in self._chunks():
-            batch = self.examples.take(index).to(self.device)
-            longest = int(batch.inputs.lengths.max())
-            if self.task.spec.outputs == "text":
-                yield (self.model(batch)[0] if self.losses else torch.empty(0)), batch, torch.zeros_like(index)
-            elif not self.window or longest <= self.window:
-                yield self.model(batch)[0], batch, torch.zeros_like(index)
-            elif self.task.spec.outputs == "step":
-                yield from self._steps(batch)
-            else:
-                yield from self._ends(batch)
+            views = self.task.views(self.examples.take(index).to(self.device))
+            for pieces in zip(*map(self._read, views), strict=True):
+                output, batch, starts = pieces[0]
+                if len(pieces) > 1:
+                    output = _mean([piece[0] for piece in pieces])
+                yield output, batch, starts
+
+    def _read(self, batch: Batch) -> Iterator[tuple[Tensor | None, Batch, Tensor]]:
+        begin = torch.zeros(len(batch), dtype=torch.int64)
+        if self.decode is not None:
+            yield (self.model(batch)[0] if self.losses else None), batch, begin
+        elif not self.window or int(batch.inputs.lengths.max()) <= self.window:
+            yield self.model(batch)[0], batch, begin
+        elif self.task.spec.outputs == "step":
+            yield from self._steps(batch)
+        else:
+            yield from self._ends(batch)
 
     def _chunks(self) -> Iterator[Tensor]:
         """Indices of like lengths, shortest first, so many at once as memory allows."""
@@ -152,6 +160,12 @@ class Assessment:
             answers[window.rows.to(output.device)] = output
         assert answers is not None  # a batch has at least one window
         yield answers, batch, torch.zeros(len(batch), dtype=torch.int64)
+
+
+def _mean(outputs: Sequence[Tensor | None]) -> Tensor | None:
+    """Over the views of a batch; None where a decoder wants no output."""
+    there = [output for output in outputs if output is not None]
+    return torch.stack(there).mean(0) if there else None
 
 
 class _Collector:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -57,6 +59,17 @@ def random_states(device: torch.device) -> dict[str, Tensor]:
     if device.type == "mps":
         states["mps"] = torch.mps.get_rng_state()
     return states
+
+
+@contextmanager
+def seeded(*place: int) -> Iterator[None]:
+    """PyTorch's random numbers of the CPU begin anew from ``place``, and afterwards go on where they were."""
+    kept = torch.get_rng_state()
+    torch.default_generator.manual_seed(int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0]))
+    try:
+        yield
+    finally:
+        torch.set_rng_state(kept)
 
 
 def restore_random(states: Mapping[str, Tensor], device: torch.device) -> None:

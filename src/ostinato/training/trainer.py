@@ -36,13 +36,14 @@ from ostinato.training.snapshot import (
     random_states,
     restore_optimizer,
     restore_random,
+    seeded,
     stored,
 )
 from ostinato.training.speed import Speed
 from ostinato.training.tally import Tally, diverged
 from ostinato.training.update import Updater
 
-HIGHER = frozenset({"accuracy", "macro_f1", "span_f1", "bleu"})
+HIGHER = frozenset({"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "bleu"})
 """Metrics beside a task's own ``watch`` of which more is better."""
 
 
@@ -185,7 +186,8 @@ class Trainer:
     def _batch(self, index: Tensor, steps: int) -> None:
         """All updates of a batch that are not done yet."""
         ledger = self.ledger
-        batch = self.task.draw(self.train, index)
+        with seeded(self.settings.seed, ledger.epoch, ledger.batch):  # taken up again in its middle it is the same
+            batch = self.task.draw(self.train, index)
         if self.device.type != "cpu":
             batch = batch.to(self.device)
         for loss, answers, length in self.bptt.losses(batch, first=ledger.piece):

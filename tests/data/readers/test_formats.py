@@ -49,6 +49,48 @@ def test_conllu(tmp_path: Path) -> None:
     assert table.notes == ("2 sentences of 4 tokens", "2 multiword and empty-node lines skipped")
 
 
+def test_conllu_in_documents(tmp_path: Path) -> None:
+    """A sentence before the first mark is a document too; ``newdocument`` is another comment."""
+    text = (
+        token("1", "A")
+        + "\n# newdoc id = x\n# sent_id = 1\n"
+        + token("1", "B")
+        + token("2", "C")
+        + "\n# newdocument\n"
+        + token("1", "D")
+        + "\n#newdoc\n"
+        + token("1", "E")
+    )
+    path = write(tmp_path, text, "a.conllu")
+    table = read(path, DataSettings(documents=True))
+    assert table["form"].values == [["A"], ["B", "C", "D"], ["E"]]
+    assert [len(tags) for tags in table["upos"].values] == [1, 3, 1]
+    assert table.line_of.tolist() == [1, 5, 12]
+    assert table.notes == ("3 documents of 5 tokens",)
+    assert len(read(path, PLAIN)) == 4
+
+
+def test_conll_in_documents(tmp_path: Path) -> None:
+    text = "-DOCSTART- O\n\nEU B-ORG\nrejects O\n\nPeter B-PER\n\n-DOCSTART- O\n\nTom B-PER\n"
+    table = read(write(tmp_path, text, "a.conll"), DataSettings(documents=True))
+    assert table["tokens"].values == [["EU", "rejects", "Peter"], ["Tom"]]
+    assert table["tags"].values == [["B-ORG", "O", "B-PER"], ["B-PER"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "message"),
+    [
+        (token("1", "A"), "a.conllu", r"a\.conllu: no document begins here: put '# newdoc' lines in"),
+        ("A B\n", "a.conll", r"a\.conll: no document begins here: put '-DOCSTART-' lines in"),
+        ("a,b\n1,2\n", "a.csv", r"a\.csv: data\.documents=true is for CoNLL"),
+        (">a\nACGT\n", "a.fa", r"a\.fa: data\.documents=true is for CoNLL"),
+    ],
+)
+def test_documents_that_are_none(tmp_path: Path, text: str, name: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read(write(tmp_path, text, name), DataSettings(documents=True))
+
+
 def test_conllu_without_tags_is_to_predict(tmp_path: Path) -> None:
     text = token("1", "A", "DET") + "\n" + token("1", "B", "_") + "\n"
     table = read(write(tmp_path, text, "a.conllu"), PLAIN)
@@ -106,7 +148,12 @@ def test_fasta(tmp_path: Path, name: str) -> None:
     assert table["sequence"].kind is Kind.DNA
     assert table["sequence"].values == ["ACGTNRYSWKMBD", "HVN-ACGT"]
     assert table.line_of.tolist() == [1, 5]
-    assert table.notes == ("2 sequences of 8 to 13 bases", "1 sequence of RNA: U is read as T")
+    assert table.notes == (
+        "2 sequences of 8 to 13 bases",
+        f"1 sequence of RNA, first in {name}, row 8: U is read as T",
+        f"1 sequence with lower-case bases (a masked repeat), first in {name}, row 2: read as upper case",
+        f"1 sequence with gaps, first in {name}, row 6: a '-' is a step without a base",
+    )
 
 
 def test_fastq_gzipped(tmp_path: Path) -> None:
@@ -118,11 +165,14 @@ def test_fastq_gzipped(tmp_path: Path) -> None:
 
 
 def test_several_fasta_files_are_labelled(tmp_path: Path) -> None:
-    one, two = write(tmp_path, ">a\nACGT\n>b\nAC\n", "strong.fa"), write(tmp_path, "@c\nGG\n+\nII\n", "weak.fq")
+    one, two = write(tmp_path, ">a\nACGt\n>b\nAC\n", "strong.fa"), write(tmp_path, "@c\nGG\n+\nII\n", "weak.fq")
     table = read([one, two], PLAIN)
     assert table["label"].values == ["strong", "strong", "weak"]
     assert table["sequence"].values == ["ACGT", "AC", "GG"]
     assert table["description"].missing == {0, 1, 2}
+    assert table.notes[1:] == (
+        "1 sequence with lower-case bases (a masked repeat), first in strong.fa, row 2: read as upper case",
+    )
     assert len(table.line_of) == 0
 
 
@@ -132,7 +182,8 @@ def test_several_fasta_files_are_labelled(tmp_path: Path) -> None:
         (">a\nACGT\nACXT\n", "a.fa", r"row 3, column 'sequence': 'X' at position 3 is no letter of DNA"),
         (">a\nAC\n\nA!\n", "a.fa", r"row 4, column 'sequence': '!' at position 2"),
         ("ACGT\n>a\nAC\n", "a.fa", r"row 1: a sequence stands before the first title"),
-        (">a\n>b\nAC\n", "a.fa", r"row 1: a title without a sequence"),
+        (">a\n>b\nAC\n", "a.fa", r"a\.fa, row 1: a title without a sequence: remove it"),
+        (">a\nAC\n>b\n\n \n", "a.fa", r"a\.fa, row 3: a title without a sequence: remove it"),
         ("; nothing\n", "a.fa", "holds no sequences"),
         ("@a\nACGT\n+\nIII\n", "a.fq", r"row 4: 3 qualities for 4 letters"),
         ("@a\nACGT\n+\n", "a.fq", r"row 1: the last record is cut short"),

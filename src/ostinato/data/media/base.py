@@ -22,13 +22,32 @@ class Media(Protocol):
         """From the training part; raises ``DataError`` on a file that cannot be read."""
         ...
 
+    @property
+    def frame(self) -> tuple[int, ...]:
+        """``(C, H, W)`` where a step is a picture; else empty."""
+        return ()
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Mean and standard deviation of steps that are bytes; else empty."""
+        return ()
+
     def encode(self, column: Column, table: Table) -> Ragged:
         """The files as steps ``(N, size)``; raises ``DataError`` on a file that cannot be read."""
         ...
 
+    def vary(self, steps: Ragged) -> Ragged:
+        """What a training batch reads instead, changed at random by PyTorch's own random numbers alone."""
+        return steps
+
+    def describe(self) -> str:
+        """What a row is and a step: ``films, a frame of 32 x 32 pixels a step``."""
+        ...
+
     def notes(self, column: Column) -> tuple[str, ...]:
         """What a user should know of these files against those of the training part."""
-        ...
+        del column
+        return ()
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""

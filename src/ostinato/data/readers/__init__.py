@@ -12,6 +12,8 @@ from ostinato.data.readers.conll import read_conll, read_conllu
 from ostinato.data.readers.delimited import read_delimited
 from ostinato.data.readers.fasta import read_fasta, read_fastq
 from ostinato.data.readers.folder import read_files, read_folder
+from ostinato.data.readers.idx import BYTES, read_idx
+from ostinato.data.readers.media import read_pairs
 from ostinato.data.readers.parallel import apart, read_lines, read_parallel
 from ostinato.data.readers.parquet import read_parquet
 from ostinato.data.readers.records import read_records
@@ -50,6 +52,7 @@ READERS: dict[str, Reader] = {
     ".fq": read_fastq,
     ".fastq": read_fastq,
     ".ts": read_archive,
+    ".idx": read_idx,
 }
 """All other readers by suffix. A new format is one file and one row."""
 
@@ -65,7 +68,7 @@ def read(path: str | Path | Sequence[str | Path], settings: DataSettings, layout
     Args:
         path: a file; a folder of ``.txt`` or FASTA files, each a class; a folder of sounds, films or images, or one
             such folder for each class; several files of text or DNA; or two parallel files by
-            one name, ``train.{de,en}``.
+            one name, ``train.{de,en}``. A folder of frames is a film, in the folder of its class.
         settings: which columns are what; see :class:`DataSettings`.
         layout: what a row of a table is: ``rows`` an example, ``long`` a step of a series, ``wide`` a series,
             ``pairs`` an example whose target is to be written, or ``auto`` (see :func:`ostinato.data.layouts.lay_out`).
@@ -77,12 +80,13 @@ def read(path: str | Path | Sequence[str | Path], settings: DataSettings, layout
         return read_files([Path(one) for one in path], settings)
     files = apart(path)
     if len(files) > 1:
-        return read_parallel(files, settings)
+        media = all(file.is_dir() or kind_of(file) for file in files)
+        return read_pairs(files) if media else read_parallel(files, settings)
     path = Path(path)
     if path.is_dir() or kind_of(path):
         return read_folder(path, settings)
     source = Source(path, latin=settings.unit == "byte")
-    suffix = source.suffix
+    suffix = ".idx" if source.data.startswith(BYTES) else source.suffix
     if suffix in _BINARY:
         raise DataError(f"{suffix} files are not read: {_known()}", path=path)
     known = suffix in TABLES or suffix in READERS
@@ -90,9 +94,16 @@ def read(path: str | Path | Sequence[str | Path], settings: DataSettings, layout
         return read_lines(path, settings)
     if not known or (suffix == ".txt" and settings.unit != "byte"):
         suffix = sniff(source, prose=suffix == ".txt")
-    if suffix in TABLES:
-        return TABLES[suffix](source, settings, layout)
-    return READERS[suffix](source)
+    if settings.documents:
+        return _read_documents(source, suffix)
+    return TABLES[suffix](source, settings, layout) if suffix in TABLES else READERS[suffix](source)
+
+
+def _read_documents(source: Source, suffix: str) -> Table:
+    for reader in (read_conllu, read_conll):
+        if READERS.get(suffix) is reader:
+            return reader(source, documents=True)
+    raise DataError("data.documents=true is for CoNLL, where sentences are parts of documents", path=source.path)
 
 
 def _known() -> str:

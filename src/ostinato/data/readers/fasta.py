@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +27,8 @@ class Record:
 def read_fasta(source: Source) -> Table:
     """FASTA: columns ``id`` (the title's first word), ``description`` (the rest of it), ``sequence`` (DNA).
 
-    Letters are IUPAC's, kept in upper case; U (RNA) becomes T, which a note says. Descriptions are names, never inputs.
+    Letters are IUPAC's, kept in upper case; U (RNA) becomes T. Notes say so, and where there are gaps. Descriptions are
+    names, never inputs.
 
     Raises:
         DataError: text before the first ``>``, a title without a sequence, an unknown letter (with row and position).
@@ -72,12 +75,10 @@ def read_fastq(source: Source) -> Table:
 
 def _table(records: list[Record], source: Source) -> Table:
     ids, descriptions, sequences = [], [], []
-    rna = 0
     for record in records:
         sequence = "".join(_letters(part, record.line + 1 + k, source) for k, part in enumerate(record.parts))
         if not sequence:
             raise DataError("a title without a sequence: remove it", path=source.path, row=record.line)
-        rna += any("U" in part.upper() for part in record.parts)
         name, _, description = record.title.partition(" ")
         ids.append(name)
         descriptions.append(description.strip())
@@ -86,8 +87,7 @@ def _table(records: list[Record], source: Source) -> Table:
         raise DataError("holds no sequences", path=source.path)
     lengths = [len(sequence) for sequence in sequences]
     span = f"{min(lengths):,}" if min(lengths) == max(lengths) else f"{min(lengths):,} to {max(lengths):,}"
-    notes = [f"{plural(len(records), 'sequence')} of {span} bases"]
-    notes += [f"{plural(rna, 'sequence')} of RNA: U is read as T"] if rna else []
+    notes = [f"{plural(len(records), 'sequence')} of {span} bases", *_notes(records, source)]
     empty = frozenset(k for k, text in enumerate(descriptions) if not text)
     columns = {
         "id": Column("id", Kind.ID, ids),
@@ -96,6 +96,27 @@ def _table(records: list[Record], source: Source) -> Table:
     }
     lines = np.array([record.line for record in records], dtype=np.int64)
     return Table(columns, source.path, lines, tuple(notes))
+
+
+_TOLD = (
+    (re.compile("[uU]"), "of RNA", "U is read as T"),
+    (re.compile("[a-z]"), "with lower-case bases (a masked repeat)", "read as upper case"),
+    (re.compile("-"), "with gaps", "a '-' is a step without a base"),
+)
+"""What is read otherwise than it is written: what shows it, what such a sequence is, and how it is read."""
+
+
+def _notes(records: list[Record], source: Source) -> Iterator[str]:
+    """A note for each of :data:`_TOLD` that occurs: in how many sequences, and on which line first."""
+    for pattern, what, how in _TOLD:
+        found = [
+            next((record.line + 1 + k for k, part in enumerate(record.parts) if pattern.search(part)), 0)
+            for record in records
+        ]
+        rows = [row for row in found if row]
+        if rows:
+            first = f"first in {source.path.name}, row {rows[0]:,}"
+            yield f"{plural(len(rows), 'sequence')} {what}, {first}: {how}"
 
 
 def _letters(part: str, line: int, source: Source) -> str:

@@ -26,8 +26,9 @@ def read_folder(folder: Path, settings: DataSettings) -> Table:
     Raises:
         DataError: there are no such files in it.
     """
-    if kind_of(folder) or media_files(folder):
-        return read_media(folder)
+    films = Kind.VIDEO in settings.kinds.values()
+    if kind_of(folder) or media_files(folder, films=films):
+        return read_media(folder, films=films)
     suffixes = {".txt", *DNA_SUFFIXES}
     paths = [p for p in sorted(folder.iterdir()) if p.is_file() and Source(p).suffix in suffixes]
     if not paths:
@@ -88,4 +89,5 @@ def _join(tables: list[Table], stems: list[str], folder: Path, note: str) -> Tab
     labels = [stem for stem, table in zip(stems, tables, strict=True) for _ in range(len(table))]
     columns[LABEL] = Column(LABEL, Kind.CATEGORY, labels)
     lines = tables[0].line_of if len(tables) == 1 else np.empty(0, dtype=np.int64)  # a line of which file?
-    return Table(columns, folder, lines, (note,))
+    # The first note of a table counts its sequences, which the joint note does.
+    return Table(columns, folder, lines, (note, *(one for table in tables for one in table.notes[1:])))
