@@ -53,11 +53,8 @@ class Spec:
     scale: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("frame", "scale"):  # JSON knows no tuples
+        for name in ("frame", "scale", "seasons"):  # JSON knows no tuples
             object.__setattr__(self, name, tuple(getattr(self, name)))
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "seasons", tuple(self.seasons))  # JSON knows lists alone
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""
