@@ -120,14 +120,26 @@ def _series(folder: Path, generator: random.Random) -> None:
         for day in range(200):
             promotion = int(day % 9 == 0)
             sold = base + 5 * math.sin(day * math.tau / 7) + 20 * promotion + generator.gauss(0, 1)
-            sales.append((name, (start + timedelta(days=day)).date(), f"{sold:.1f}", promotion))
+            sales.append((name, f"town {base}", (start + timedelta(days=day)).date(), f"{sold:.1f}", promotion))
     _table(folder / "hourly.csv", [("meter", "time", "load"), *rows])
     load = [52 + 6 * math.sin(step * math.tau / 24) + generator.gauss(0, 1) for step in range(24 * 15)]
     load[300:303] = [90.0, 95.0, 90.0]
     broken = [int(300 <= step < 303) for step in range(len(load))]
     at = [start + timedelta(hours=step) for step in range(len(load))]
     _table(folder / "load.csv", [("time", "load", "label"), *zip(at, (f"{x:.2f}" for x in load), broken, strict=True)])
-    _table(folder / "sales.csv", [("shop", "day", "sold", "promotion"), *sales])
+    _table(folder / "sales.csv", [("shop", "town", "day", "sold", "promotion"), *sales])
+    _prices(folder, generator)
+
+
+def _prices(folder: Path, generator: random.Random) -> None:
+    """Days of a random walk."""
+    rows, price = [], 100.0
+    for day in range(400):
+        begin, price = price, price * math.exp(generator.gauss(0, 0.01))
+        high, low = (f(begin, price) * math.exp(s * generator.random() / 100) for f, s in ((max, 1), (min, -1)))
+        date = datetime(2020, 1, 1) + timedelta(days=day)
+        rows.append((date.date(), *(f"{one:.2f}" for one in (begin, high, low, price)), 1000 + day))
+    _table(folder / "prices.csv", [("date", "open", "high", "low", "close", "volume"), *rows])
 
 
 def _pairs(folder: Path, generator: random.Random) -> None:

@@ -47,3 +47,25 @@ def wave(count: int, season: int = 12, seed: int = 0, noise: float = 0.1) -> np.
     random = np.random.default_rng(seed)
     steps = np.arange(count)
     return 10 + 3 * np.sin(2 * np.pi * steps / season) + noise * random.standard_normal(count)
+
+
+OHLCV = ("Open", "High", "Low", "Close", "Adj Close", "Volume")
+
+
+def walk(count: int, seed: int = 0, sigma: float = 0.01) -> np.ndarray:
+    return 100 * np.exp(sigma * np.random.default_rng(seed).normal(size=count).cumsum())
+
+
+def bars(count: int, seed: int = 0) -> np.ndarray:
+    """Days of prices ``(T, 6)`` as in :data:`OHLCV`; the adjusted close is half the close."""
+    random = np.random.default_rng(seed)
+    close = walk(count, seed)
+    start = np.append(close[0], close[:-1])
+    high = np.maximum(start, close) * np.exp(random.exponential(0.004, count))
+    low = np.minimum(start, close) * np.exp(-random.exponential(0.004, count))
+    volume = random.integers(0, 1000, count).astype(np.float64)
+    return np.stack([start, high, low, close, close / 2, volume], axis=1)
+
+
+def days(count: int) -> np.ndarray:
+    return np.datetime64("2020-01-01", "D") + np.arange(count)

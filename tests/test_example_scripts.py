@@ -58,6 +58,17 @@ def sunspots(text: str) -> None:
     assert model < min(last, cycle)
 
 
+def money(text: str) -> None:
+    assert "beats every baseline" not in text
+    assert "so no skill is shown" in text
+    assert numbers(r"^random_walk +error (\S+)", text)[0] <= 1.05 * numbers(r"^model +error (\S+)", text)[0]
+
+
+def shop_sales(text: str) -> None:
+    loud, quiet = numbers(r"promotion (\S+),", text)[-1], numbers(r"without (\S+)", text)[-1]
+    assert loud > 1.3 * quiet
+
+
 def look_inside(text: str) -> None:
     assert numbers(r"(\d+)% right", text)[0] >= 95
 
@@ -115,6 +126,8 @@ CHECKS = [
     dna,
     adding_problem,
     sunspots,
+    money,
+    shop_sales,
     look_inside,
     speak_digits,
     translate_dates,

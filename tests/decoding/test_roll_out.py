@@ -12,12 +12,13 @@ from torch import nn
 from ostinato.data.settings import DataSettings
 from ostinato.data.table import Table
 from ostinato.decoding import roll_out as module
-from ostinato.decoding.roll_out import quantile_at, roll_out
+from ostinato.decoding.roll_out import roll_out
 from ostinato.errors import DataError, UsageError
 from ostinato.models.build import build
 from ostinato.models.settings import ModelSettings
 from ostinato.tasks.base import Outputs
 from ostinato.tasks.forecast import Forecast
+from ostinato.tasks.forecast_heads import quantile_at
 from ostinato.tasks.forecast_parts import cut
 from ostinato.tasks.settings import TaskSettings
 from series_tables import hours, table_of, wave

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from ostinato.data.settings import DataSettings
-from ostinato.evaluation.series import SERIES_BASELINES, random_walk, repeat_last, seasonal_naive
+from ostinato.evaluation.series import SERIES_BASELINES, ewma, random_walk, repeat_last, seasonal_naive
 from ostinato.tasks.forecast import Forecast
 from ostinato.tasks.forecast_parts import cut
 from ostinato.tasks.settings import TaskSettings
-from series_tables import table_of, wave
+from series_tables import fitted, table_of, wave
 
 LEVELS = (0.1, 0.5, 0.9)
 Z = 1.2815515655446004
@@ -98,3 +98,21 @@ def test_the_future_is_not_looked_at():
         )
         first, second = baseline(one, LEVELS, task.season), baseline(other, LEVELS, task.season)
         assert (first["quantiles"][-1] == second["quantiles"][-1]).all(), name
+
+
+def test_ewma_by_hand():
+    values = wave(40)
+    table = table_of(values)
+    task = fitted(table, horizon=3)
+    examples = task.examples(cut(table, DataSettings(), TaskSettings(horizon=3)).test)
+    found = ewma(examples, (0.1, 0.5, 0.9))
+    average, averages = values[0], [values[0]]
+    for value in values[1:]:
+        average = 0.94 * average + 0.06 * value
+        averages.append(average)
+    want = np.array(averages)[examples.origin - 1]
+    assert found["forecast"] == pytest.approx(np.repeat(want[:, None], 3, axis=1))
+    trained = int(examples.panel.trained[0])
+    errors = values[1:trained] - np.array(averages)[: trained - 1]
+    wide = found["quantiles"][..., 2] - found["forecast"]
+    assert wide == pytest.approx(np.full_like(wide, 1.2815516 * np.sqrt((errors**2).mean())), rel=1e-6)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -221,3 +222,30 @@ def test_double_precision_gradients(decode):
     values = batch.inputs.values.double().requires_grad_()
     assert torch.autograd.gradcheck(answer, (values,))
     assert np.isfinite(values.detach().numpy()).all()
+
+
+def test_several_seasons_are_mixed():
+    """Without other weights: the mean of both last seasons, by the weights of a softmax; trust is nearly whole."""
+    spec = Spec("values", 1, "horizon", 1, horizon=6, look_back=12, segment=3, season=2, seasons=(5,), causal=True)
+    settings = TaskSettings(quantiles=(0.5,))
+    model = ForecastModel(spec, ModelSettings(cell="gru", hidden=4), settings)
+    for parameter in model.parameters():
+        parameter.data.zero_()
+    model.trust.bias.data.fill_(50.0)
+    model.mix.bias.data.copy_(torch.tensor([0.0, math.log(3)]).repeat(3))  # a quarter and three quarters
+    x = torch.arange(12.0)
+    answer = model(Batch(Ragged(x[:, None], torch.tensor([12])), torch.tensor([0])))[0][0, :, 0]
+    two, five = x[-2:].repeat(3), x[-5:].repeat(2)[:6]
+    assert answer.tolist() == pytest.approx((two / 4 + 3 * five / 4).tolist(), rel=1e-5)
+    short = torch.arange(4.0)  # five steps back it shows nothing, so the first season stands for both
+    answer = model(Batch(Ragged(short[:, None], torch.tensor([4])), torch.tensor([0])))[0][0, :, 0]
+    assert answer.tolist() == pytest.approx(short[-2:].repeat(3).tolist(), rel=1e-5)
+
+
+@pytest.mark.parametrize("decode", ["direct", "rollout"])
+def test_weights_of_several_seasons_learn(decode):
+    spec = Spec("values", 1, "horizon", 3, horizon=7, look_back=12, segment=3, season=2, seasons=(5, 4), causal=True)
+    model = ForecastModel(spec, ModelSettings(cell="gru", hidden=4), TaskSettings(decode=decode))
+    batch = Batch(Ragged(torch.randn(31, 1), torch.tensor([12, 7, 12])), torch.arange(3))
+    model(batch)[0].square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in (model.mix.weight, model.mix.bias))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -127,7 +129,6 @@ def test_a_test_file_that_overlaps_or_repeats_is_an_error():
         (DataSettings(test=-0.1), "not -0.1"),
         (DataSettings(test=3), "data.test=3 steps cannot hold a horizon of 4"),
         (DataSettings(split="random"), "split by time"),
-        (DataSettings(fold="1/5"), "split by time"),
     ],
 )
 def test_splits_that_make_no_sense(data, message):
@@ -178,3 +179,67 @@ def test_no_target_of_a_part_is_in_another(lengths, horizon, valid, test):
     assert not seen[0] & seen[1]
     assert not seen[0] & seen[2]
     assert not seen[1] & seen[2]
+
+
+def parts_of(values, data: DataSettings, **settings: object):
+    task = TaskSettings(**settings)
+    parts = cut(table_of(*values), data, task)
+    fitted_task = Forecast.fit(parts.train, data, task)
+    return [fitted_task.examples(part) for part in (parts.train, parts.valid, parts.test)], parts
+
+
+@given(
+    lengths=st.lists(st.integers(60, 90), min_size=1, max_size=3),
+    gap=st.integers(0, 9),
+    horizon=st.integers(1, 5),
+    test=st.sampled_from([0.1, 0.3, 12]),
+)
+def test_a_gap_belongs_to_no_part(lengths, gap, horizon, test):
+    """Between the last step that one part forecasts and the first of the next lie at least ``gap`` steps."""
+    data = DataSettings(test=test, valid=0.2)
+    values = [np.arange(float(n)) for n in lengths]
+    examples, parts = parts_of(values, data, horizon=horizon, gap=gap, look_back=4, segment=2, season=1)
+    for number, length in enumerate(lengths):
+        first = [int(e.origin[e.series == number].min()) for e in examples]
+        last = [int(e.origin[e.series == number].max()) + horizon for e in examples]
+        assert first[1] - last[0] == first[2] - last[1] == gap
+        assert last[2] == length
+    plain, _ = parts_of(values, data, horizon=horizon, look_back=4, segment=2, season=1)
+    assert np.array_equal(plain[2].origin, examples[2].origin)  # a gap takes nothing from the test
+    assert np.array_equal(examples[2].panel.trained, [len(m) for m in parts.train["series"].values])
+
+
+@pytest.mark.parametrize("share", [10, 0.1])
+def test_folds_walk_forward(share):
+    """Each fold tests on what follows the test of the fold before, and has seen nothing later."""
+    data = DataSettings(test=share, valid=0.1)
+    starts, ends = [], []
+    for number in range(1, 5):
+        fold = replace(data, fold=f"{number}/4")
+        examples, _ = parts_of([np.arange(100.0)], fold, horizon=3, look_back=4, segment=2, season=1)
+        starts.append(int(examples[2].origin.min()))
+        ends.append(int(examples[2].origin.max()) + 3)
+        assert examples[2].panel.lengths.tolist() == [ends[-1]]
+    assert starts == [60, 70, 80, 90]
+    assert ends == [70, 80, 90, 100]
+    whole, _ = parts_of([np.arange(100.0)], data, horizon=3, look_back=4, segment=2, season=1)
+    assert np.array_equal(whole[2].origin, examples[2].origin)
+
+
+def test_a_series_that_had_not_begun_is_left_out_of_a_fold():
+    values = [np.arange(100.0), np.arange(25.0)]
+    _, parts = parts_of(values, DataSettings(test=10, fold="2/4"), horizon=3, look_back=4, segment=2, season=1)
+    assert parts.test["series id"].values == ["S1", "S2"]
+    _, parts = parts_of(values, DataSettings(test=10, fold="1/4"), horizon=3, look_back=4, segment=2, season=1)
+    assert parts.test["series id"].values == ["S1"]
+
+
+def test_folds_and_gaps_that_make_no_sense():
+    with pytest.raises(DataError, match=r"tests 8 test parts before the end, and no series goes back so far.*50 steps"):
+        cut(table_of(np.arange(50.0)), DataSettings(test=10, fold="1/9"), TaskSettings(horizon=3))
+    with pytest.raises(UsageError, match=r"data.fold chooses the test part"):
+        cut(table_of(wave(50)), DataSettings(fold="1/2"), TaskSettings(horizon=3), test=table_of(wave(9)))
+    with pytest.raises(UsageError, match=r"task.gap is a number of steps from 0, not -1"):
+        cut(table_of(wave(50)), DataSettings(), TaskSettings(horizon=3, gap=-1))
+    with pytest.raises(DataError, match="two gaps of 30 steps"):
+        cut(table_of(wave(50)), DataSettings(), TaskSettings(horizon=3, gap=30))

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ostinato.data.spec import Spec
+from ostinato.errors import UsageError
+from ostinato.tasks.forecast import Forecast
 from ostinato.tasks.forecast_calendar import calendar, cycles_of, go_on
 from ostinato.tasks.forecast_choices import choose_look_back, choose_segment
 from ostinato.tasks.forecast_season import autocorrelation, infer_season
 from ostinato.tasks.forecast_series import Series
-from series_tables import hours, wave
+from series_tables import fitted, hours, table_of, wave
 
 
 def series(values: np.ndarray, times: np.ndarray | None = None) -> Series:
@@ -121,7 +126,7 @@ def test_regular_times_stay_regular(start, step, count):
 )
 def test_a_look_back_is_whole_segments_or_all_there_is(horizon, season, lengths):
     segment = choose_segment(horizon, season)
-    found = choose_look_back(horizon, season, segment, lengths)
+    found = choose_look_back(horizon, (season,), segment, lengths)
     assert found >= 1
     assert found % segment == 0 or found < segment
     assert found <= max(1, int(np.median(lengths)) - horizon) or found == 1
@@ -143,3 +148,26 @@ def test_a_look_back_is_whole_segments_or_all_there_is(horizon, season, lengths)
 )
 def test_segments(horizon, season, want):
     assert choose_segment(horizon, season) == want
+
+
+def test_several_seasons():
+    """The first scales errors and sets the segment; the others are copied too, where the look-back shows them."""
+    table = table_of(wave(900, 24) + wave(900, 168, 1))
+    task = fitted(table, horizon=12, season=(24, 168, 24))
+    assert (task.season, task.seasons) == (24, (168,))
+    assert task.segment == 24
+    assert task.look_back == 336
+    assert (task.spec.season, task.spec.seasons) == (24, (168,))
+    assert "seasons of 24, 168 steps (as set)" in task.describe(table)
+    assert Forecast.from_config(json.loads(json.dumps(task.to_config()))) == task
+    assert Spec(**json.loads(json.dumps(task.spec.to_config()))) == task.spec
+    short = fitted(table, horizon=12, season=(24, 168), look_back=100)
+    assert (short.spec.season, short.spec.seasons) == (24, ())
+    assert fitted(table, horizon=12, season=(0,)).season_reason != "as set"
+    with pytest.raises(UsageError, match=r"task.season cannot be negative: -7"):
+        fitted(table, horizon=12, season=(24, -7))
+
+
+def test_a_long_season_makes_a_long_look_back():
+    assert choose_look_back(10, (7, 365), 7, [3000]) == 735
+    assert choose_look_back(10, (7,), 7, [3000]) == 98

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from ostinato import __version__
-from ostinato.cli import answer, doctor, train, write
+from ostinato.cli import answer, backtest, doctor, train, write
 
 app = typer.Typer(
     name="ostinato",
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (train, answer, write, doctor):
+for group in (train, answer, write, backtest, doctor):
     app.add_typer(group.commands)
 
 # What a wrong option raises; typer carries its own copy of click or uses the installed one, by its version.

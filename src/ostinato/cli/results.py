@@ -19,7 +19,10 @@ def show(run: Run, *, as_json: bool) -> None:
     table(metrics["test"])
     if "seeds" in metrics:
         spread(metrics["seeds"])
-    typer.echo(f"\n{metrics['memory']['text']}\n{run.verdict}\n")
+    typer.echo(f"\n{metrics['memory']['text']}\n{run.verdict}")
+    for remark in metrics.get("remarks", ()):
+        typer.echo(remark)
+    typer.echo("")
     for path in (run.folder.report, run.folder.model, run.folder.metrics, run.folder.predictions):
         if path.exists():
             typer.echo(str(path))

@@ -98,7 +98,8 @@ class DataSettings:
         valid: share of rows for validation; of a series, of its steps, and a whole number above 1 counts the steps.
         test: share of rows for the test; a series as with ``valid``.
         rows: use only the first so many rows (steps of each series, where rows are steps); 0: all.
-        fold: ``"3/10"`` tests on the third of ten folds instead; empty: one split.
+        fold: ``"3/10"`` tests on the third of ten folds instead; of a series, on the third of its last ten test parts,
+            without what comes after it; empty: one split.
         audio: a group of its own.
         vision: a group of its own.
         music: a group of its own.

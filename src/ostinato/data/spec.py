@@ -22,6 +22,7 @@ class Spec:
         look_back: steps a forecaster sees.
         segment: steps a forecaster reads at once.
         season: steps after which a series repeats itself; 0: it does not.
+        seasons: further such numbers of steps.
         known_size: channels of :attr:`Batch.known`, the covariates known ahead.
         begin: of a text, the id that is fed before its first symbol.
         shared: of a text, whether its symbols are those of the inputs, by the same ids.
@@ -42,6 +43,7 @@ class Spec:
     look_back: int = 0
     segment: int = 0
     season: int = 0
+    seasons: tuple[int, ...] = ()
     known_size: int = 0
     begin: int = 0
     shared: bool = False
@@ -51,7 +53,7 @@ class Spec:
     scale: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("frame", "scale"):  # JSON knows no tuples
+        for name in ("frame", "scale", "seasons"):  # JSON knows no tuples
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
     def to_config(self) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def split(table: Table, settings: DataSettings, seed: int) -> Parts:
     free = ~np.isin(labels, list(pinned))
     part = np.zeros(len(table), dtype=np.int64)
     if settings.fold:
-        number, count = _fold(settings.fold)
+        number, count = fold_of(settings.fold)
         folds = _share(groups, labels, free, [1.0 / count] * count, random)
         part[free & (folds == number - 1)] = 2
         rest = free & (folds != number - 1)
@@ -117,7 +117,7 @@ def _check(settings: DataSettings) -> None:
     if settings.valid < 0 or settings.test < 0 or settings.valid + settings.test >= 1:
         raise UsageError(f"data.valid={settings.valid} and data.test={settings.test} must leave rows to train on")
     if settings.fold:
-        _, count = _fold(settings.fold)
+        _, count = fold_of(settings.fold)
         if settings.split in {"time", "blocks"}:
             told = f"data.fold cannot be combined with data.split={settings.split}"
             raise UsageError(f"{told}: rows after those of the test would train")
@@ -127,7 +127,8 @@ def _check(settings: DataSettings) -> None:
         raise UsageError("groups need the column that names them: --id COLUMN")
 
 
-def _fold(fold: str) -> tuple[int, int]:
+def fold_of(fold: str) -> tuple[int, int]:
+    """``3/10`` as numbers; raises ``UsageError`` for what is no fold."""
     match = re.fullmatch(r"(\d+)/(\d+)", fold.strip())
     if not match or not 1 <= int(match[1]) <= int(match[2]) or int(match[2]) < 2:
         raise UsageError(f"data.fold={fold!r} is no fold: '3/10' tests on the third of ten")

@@ -38,8 +38,8 @@ def roll_out(
     - with ``paths = 0``, the forecast 0.5 is fed back, and quantiles are those of each block alone: too narrow after
       the first.
 
-    Between and beyond the quantiles of the model the one of level ``u`` is interpolated linearly in ``Φ⁻¹(u)``, which
-    is exact for a normal distribution.
+    A model of a distribution (``task.head``) knows every quantile. Between and beyond the quantiles of another the one
+    of level ``u`` is interpolated linearly in ``Φ⁻¹(u)``, which is exact for a normal distribution.
 
     Args:
         model: of this task; it stays where it is, in the mode it is.
@@ -51,7 +51,7 @@ def roll_out(
 
     Returns:
         ``forecast`` ``(W, horizon)`` and ``quantiles`` ``(W, horizon, Q)``, in the order of ``task.examples(table)``:
-        series by series, channel by channel.
+        series by series, channel by channel; as a person reads them.
 
     Raises:
         DataError: a series holds no value; covariates known ahead do not reach to the end of the horizon.
@@ -66,8 +66,13 @@ def roll_out(
     block = task.segment if task.decode == "rollout" and paths else task.horizon
     series = [_reaching(s, wanted, task, path) for s in task.series(table)]
     if wanted <= block:
-        return _cut(_run(model, task, task.windows(series, table)), wanted)
-    copies = paths if len(task.quantiles) > 1 and paths else 1
+        return task.told(_cut(_run(model, task, task.windows(series, table)), wanted))
+    if task.transform.kind == "volatility":
+        raise UsageError(
+            f"a volatility is no price that could be fed back: ask for at most {task.horizon} steps, or train with a "
+            "longer --horizon"
+        )
+    copies = paths if paths and task.answers.size > 1 else 1
     random = np.random.default_rng(seed)
     groups = [
         _walk(model, task, group, wanted, block, copies, random if paths else None)
@@ -91,10 +96,9 @@ def _walk(
     values: list[np.ndarray] = []
     quantiles: list[np.ndarray] = []
     for _ in range(-(-wanted // block)):
-        said = _cut(_run(model, task, task.windows(walkers)), block)
-        chosen = said["forecast"]
-        if copies > 1 and random is not None:
-            chosen = quantile_at(said["quantiles"], task.quantiles, _levels(len(series), copies, width, random))
+        levels = _levels(len(series), copies, width, random) if copies > 1 and random is not None else None
+        said = task.told(_cut(_run(model, task, task.windows(walkers), levels), block))
+        chosen = said["forecast" if levels is None else "drawn"]
         values.append(chosen.reshape(len(series), copies, width, block))
         quantiles.append(said["quantiles"].reshape(len(series), copies, width, block, -1)[:, 0])
         steps = chosen.reshape(len(walkers), width, block).transpose(0, 2, 1)
@@ -108,18 +112,6 @@ def _walk(
     return {"forecast": answer[..., task.quantiles.index(0.5)].copy(), "quantiles": answer}
 
 
-def quantile_at(quantiles: np.ndarray, levels: Sequence[float], at: np.ndarray) -> np.ndarray:
-    """The quantile of level ``at`` ``(W,)`` of each forecast ``(W, horizon, Q)``; linear in ``Φ⁻¹``, also beyond."""
-    known = torch.special.ndtri(torch.tensor(levels, dtype=torch.float64)).numpy()
-    score = torch.special.ndtri(torch.from_numpy(at)).numpy()
-    left = np.clip(np.searchsorted(known, score) - 1, 0, len(known) - 2)
-    rows = np.arange(len(at))
-    low, high = quantiles[rows, :, left], quantiles[rows, :, left + 1]
-    share = ((score - known[left]) / (known[left + 1] - known[left]))[:, None]
-    between: np.ndarray = low + (high - low) * share
-    return between
-
-
 def _levels(count: int, copies: int, width: int, random: np.random.Generator) -> np.ndarray:
     """A level in (0, 1) for every path and channel, in the order of the windows; each series has them evenly spread."""
     places = random.permuted(np.tile(np.arange(copies), (count * width, 1)), axis=1)
@@ -128,7 +120,8 @@ def _levels(count: int, copies: int, width: int, random: np.random.Generator) ->
     return levels.transpose(0, 2, 1).reshape(-1)
 
 
-def _run(model: nn.Module, task: Forecast, examples: WindowExamples) -> Outputs:
+def _run(model: nn.Module, task: Forecast, examples: WindowExamples, levels: np.ndarray | None = None) -> Outputs:
+    """Forecasts of windows, and with ``levels`` ``(W,)`` the quantile of that level of each: ``drawn``."""
     device = next(model.parameters()).device
     training = model.training
     model.eval()
@@ -137,7 +130,10 @@ def _run(model: nn.Module, task: Forecast, examples: WindowExamples) -> Outputs:
             parts = []
             for index in torch.split(torch.arange(len(examples)), BATCH):
                 batch = examples.take(index).to(device)
-                parts.append(task.outputs(model(batch)[0], batch))
+                output = model(batch)[0]
+                parts.append(task.outputs(output, batch))
+                if levels is not None:
+                    parts[-1]["drawn"] = task.drawn(output, batch, levels[index.numpy()])
     finally:
         model.train(training)
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

@@ -15,7 +15,7 @@ from ostinato.models import build
 from ostinato.runs.model_folder import named
 from ostinato.runs.recipe import Recipe
 from ostinato.tasks import TASKS, Outputs, Task
-from ostinato.training import History, Trainer, predict
+from ostinato.training import History, Trainer, calibrated, predict
 from ostinato.training.words import Told
 
 Sequences = Any
@@ -119,7 +119,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         told = (Told(),) if self.verbose else ()
         trainer = Trainer(model, task, train, valid, recipe.training, recipe.optimizer, callbacks=told)
         self.history_: History = trainer.fit()
-        self.recipe_, self.task_, self.model_ = recipe, task, model
+        self.recipe_, self.task_, self.model_ = recipe, calibrated(model, task, valid), model
         self.n_steps_seen_ = int(train.lengths.sum())
         return self
 

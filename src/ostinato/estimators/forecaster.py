@@ -23,7 +23,7 @@ class Forecaster(SequenceEstimator):
     Args:
         horizon: steps to forecast.
         look_back: steps it sees; 0: chosen.
-        season: steps of one season; 0: inferred.
+        season: steps of one season, or of several; 0: one is inferred.
         quantiles: to forecast; must hold 0.5, the point forecast.
         cell: as for :class:`~ostinato.estimators.base.SequenceEstimator`, like all that follow.
 
@@ -40,7 +40,7 @@ class Forecaster(SequenceEstimator):
         *,
         horizon: int = 1,
         look_back: int = 0,
-        season: int = 0,
+        season: int | tuple[int, ...] = 0,
         quantiles: tuple[float, ...] = (0.1, 0.5, 0.9),
         cell: str = "gru",
         hidden: int | None = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from torch import nn
@@ -25,14 +26,16 @@ from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.forecast import Forecast
 from ostinato.tasks.forecast_windows import WindowExamples
 from ostinato.tasks.music import Music
-from ostinato.training import OptimizerSettings, TrainingSettings
+from ostinato.training import OptimizerSettings, TrainingSettings, calibrated
 
 __all__ = ["BASELINES", "NAMES", "ask", "baseline"]
 
 
 def _module(fit: Callable[[Ground], nn.Module]) -> Callable[[Ground], Outputs]:
     def answer(ground: Ground) -> Outputs:
-        return ground.answer(fit(ground), ground.test)
+        model = fit(ground)
+        task = calibrated(model, ground.task, ground.valid)
+        return (ground if task is ground.task else replace(ground, task=task)).answer(model, ground.test)
 
     return answer
 

@@ -11,6 +11,9 @@ import numpy as np
 from ostinato.tasks.base import Outputs
 from ostinato.tasks.forecast_windows import WindowExamples
 
+FADING = 0.94
+"""Share of the weight that a value keeps a step later."""
+
 
 def repeat_last(examples: WindowExamples, levels: Sequence[float], season: int = 1) -> Outputs:
     """``f[t + h] = x[t]``, and every quantile the same: it does not say how sure it is.
@@ -69,10 +72,43 @@ def random_walk(examples: WindowExamples, levels: Sequence[float], season: int =
     return _gaussian(_repeated(examples) + drift * ahead, _deviation(examples, 1, drift=True) * widening, levels)
 
 
+def ewma(examples: WindowExamples, levels: Sequence[float], season: int = 1) -> Outputs:
+    """``f[t + h] = a[t]``, ``a[t] = 0.94 a[t - 1] + 0.06 x[t]``: an average whose weights fade (RiskMetrics 1996).
+
+    The rival of whoever forecasts a volatility: what was measured today is mostly noise around what it is. Quantiles
+    are Gaussian, ``σ²`` the mean of ``(x[t + 1] - a[t])²`` over the training steps of the channel.
+
+    Args:
+        examples: the windows to forecast.
+        levels: of the quantiles.
+        season: not used.
+    """
+    del season
+    panel = examples.panel
+    averages, errors = np.empty_like(panel.filled), np.zeros(panel.scale.shape)
+    for series, (first, last) in enumerate(pairwise(panel.offsets)):
+        averages[first:last] = _faded(panel.filled[first:last])
+        steps = int(panel.trained[series])
+        beyond = np.diff(panel.filled[first : first + steps], axis=0)
+        beyond += panel.filled[first : first + steps - 1] - averages[first : first + steps - 1]
+        errors[series] = np.sqrt((beyond**2).mean(axis=0)) if len(beyond) else 0.0
+    places = panel.places(examples.series, examples.origin - 1)
+    point = np.repeat(averages[places, examples.channel][:, None], examples.horizon, axis=1)
+    return _gaussian(point, errors[examples.series, examples.channel][:, None], levels)
+
+
+def _faded(values: np.ndarray) -> np.ndarray:
+    averages = values.copy()
+    for step in range(1, len(values)):
+        averages[step] = FADING * averages[step - 1] + (1 - FADING) * values[step]
+    return averages
+
+
 SERIES_BASELINES: dict[str, Callable[[WindowExamples, Sequence[float], int], Outputs]] = {
     "repeat_last": repeat_last,
     "seasonal_naive": seasonal_naive,
     "random_walk": random_walk,
+    "ewma": ewma,
 }
 """Key of a baseline to what computes it, from ``examples, levels, season``."""
 

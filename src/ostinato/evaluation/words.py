@@ -20,6 +20,9 @@ METRICS: Final = {
     "smape": "sMAPE",
     "pinball": "pinball loss",
     "coverage": "coverage",
+    "direction": "directional accuracy",
+    "profit": "profit after costs",
+    "hold": "profit of holding",
     "nats": "nats a symbol",
     "nll": "nats a step",
     "bits": "bits a symbol",
@@ -39,11 +42,13 @@ METRICS: Final = {
 SHARES: Final = frozenset(
     {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "error", "coverage", "wer", "cer"}
     | {"precision", "recall", "f1", "alarm_rate"}
+    | {"direction", "profit", "hold"}
 )
-"""Metrics between 0 and 1 that are told in per cent."""
+"""Metrics that are told in per cent."""
 
 HIGHER: Final = frozenset(
     {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "bleu", "precision", "recall", "f1", "nab"}
+    | {"direction", "profit"}
 )
 """Metrics of which more is better; those in ``LEVELS`` should be near their level, of all others less is better."""
 
@@ -66,6 +71,7 @@ RIVALS: Final = {
     "random_walk": "the random walk with drift",
     "windowed_gaussian": "the Gaussian of the values before",
     "last_change": "the Gaussian of the changes before",
+    "ewma": "the average with fading weights",
 }
 """Baselines as they are called in a sentence."""
 

@@ -25,6 +25,11 @@ class DecodeSettings(Protocol):
     """What a forecast model reads of the ``task`` group (models and tasks stand side by side, so no import)."""
 
     @property
+    def head(self) -> str:
+        """``quantiles``, or a distribution, whose place is its first number."""
+        ...
+
+    @property
     def decode(self) -> str:
         """``direct`` or ``rollout``."""
         ...
@@ -49,6 +54,8 @@ class ForecastModel(nn.Module):
 
     ``s`` is the last season, again and again: the forecast of the seasonal naive method. How far to trust it is asked
     of the memory, step by step; the rest is what differs from it. Where nothing repeats itself, that term is absent.
+    Of several seasons ``s`` is a mean with weights ``softmax(M v[j] + m)``, step by step; one that a sequence does not
+    show is taken for the first. Of a distribution only the place is moved by it, not the width.
 
     ``direct``: all ``j`` at once, each from the same memory. ``rollout``: one after the other; the middle quantile of
     ``y[j]`` is read as the next segment of the past, and ``p`` is the same for all.
@@ -59,7 +66,7 @@ class ForecastModel(nn.Module):
     Args:
         spec: sizes; ``horizon``, ``look_back`` and ``segment`` are set.
         settings: the ``model`` group of the recipe.
-        task: the ``task`` group; ``decode`` and ``quantiles`` are read.
+        task: the ``task`` group; ``decode``, ``head`` and ``quantiles`` are read.
 
     Raises:
         UsageError: settings that do not fit a forecast.
@@ -70,7 +77,9 @@ class ForecastModel(nn.Module):
         check(spec, settings)
         self.spec, self.settings = spec, settings
         self.feeds_back = task.decode == "rollout"
-        self.middle = sorted(set(task.quantiles)).index(0.5)
+        free = task.head == "quantiles"
+        self.middle = sorted(set(task.quantiles)).index(0.5) if free else 0
+        self.moved = spec.output_size if free else 1
         self.segment = spec.segment
         self.block = min(spec.segment, spec.horizon)
         self.count = -(-spec.horizon // self.block)
@@ -85,6 +94,8 @@ class ForecastModel(nn.Module):
         self.trust = nn.Linear(self.stack.size, self.block) if spec.season else None
         if self.trust is not None:
             nn.init.constant_(self.trust.bias, TRUST)
+        several = 1 + len(spec.seasons)
+        self.mix = nn.Linear(self.stack.size, self.block * several) if several > 1 else None
 
     def embed(self, batch: Batch) -> Ragged:
         """The steps as they are: ``(N, I)`` floats (segments are formed in :meth:`forward`)."""
@@ -167,23 +178,34 @@ class ForecastModel(nn.Module):
         return torch.cat([batch.known, batch.known[:, -1:].expand(-1, missing, -1)], dim=1)
 
     def _season(self, steps: Ragged) -> Tensor:
-        """``(B, count, block)``: the last season over and over; zeros (the last value) where it is not seen."""
-        ahead = torch.arange(self.count * self.block)
+        """``(B, count, block, S)``: each season over and over; zeros (the last value) where the first is not seen."""
         if not self.spec.season:
-            return steps.values.new_zeros(len(steps), self.count, self.block)
-        back = self.spec.season - ahead % self.spec.season
+            return steps.values.new_zeros(len(steps), self.count, self.block, 1)
+        first = self._repeated(steps, self.spec.season, None)
+        others = [self._repeated(steps, season, first) for season in self.spec.seasons]
+        return torch.stack([first, *others], dim=-1).reshape(len(steps), self.count, self.block, -1)
+
+    def _repeated(self, steps: Ragged, season: int, instead: Tensor | None) -> Tensor:
+        """``(B, count * block)``: the last ``season`` steps again and again, or ``instead`` (zeros) if not seen."""
+        back = season - torch.arange(self.count * self.block) % season
         places = (steps.offsets[1:, None] - back).clamp(min=0)
         values = steps.values[places.to(steps.values.device), 0]
-        there = (steps.lengths >= self.spec.season)[:, None].to(values.device)
-        return torch.where(there, values, 0.0).reshape(len(steps), self.count, self.block)
+        there = (steps.lengths >= season)[:, None].to(values.device)
+        return torch.where(there, values, torch.zeros_like(values) if instead is None else instead)
 
     def _written(self, seen: Tensor, season: Tensor) -> Tensor:
-        """``(B', block, Q)`` from ``(B', H)`` and the last season ``(B', block)``."""
+        """``(B', block, P)`` from ``(B', H)`` and the last seasons ``(B', block, S)``."""
         seen = self.dropout(seen)
         written: Tensor = self.write(seen).unflatten(-1, (self.block, self.spec.output_size))
-        if self.trust is not None:
-            written = written + (torch.sigmoid(self.trust(seen)) * season)[..., None]
-        return written
+        if self.trust is None:
+            return written
+        if self.mix is None:
+            again = season[..., 0]
+        else:
+            weights = torch.softmax(self.mix(seen).unflatten(-1, (self.block, season.shape[-1])), dim=-1)
+            again = (weights * season).sum(dim=-1)
+        moved = written[..., : self.moved] + (torch.sigmoid(self.trust(seen)) * again)[..., None]
+        return torch.cat([moved, written[..., self.moved :]], dim=-1)
 
 
 class FeedForwardForecast(nn.Module):

@@ -14,8 +14,8 @@ from ostinato.models import build
 from ostinato.runs.folder import RunFolder, telling
 from ostinato.runs.prepare import Prepared
 from ostinato.runs.reporter import Reporter
-from ostinato.tasks import Outputs
-from ostinato.training import History, Log, Trainer, predict, write_atomically
+from ostinato.tasks import Outputs, Task
+from ostinato.training import History, Log, Trainer, calibrated, predict, write_atomically
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Learned:
 
     Args:
         model: of the seed that did best on the validation part, with its best weights.
+        task: calibrated to that model.
         seed: that one.
         history: of that one.
         outputs: of each seed on the test part.
@@ -31,6 +32,7 @@ class Learned:
     """
 
     model: nn.Module
+    task: Task
     seed: int
     history: History
     outputs: dict[int, Outputs]
@@ -57,10 +59,11 @@ def learn(prepared: Prepared, folder: RunFolder, reporter: Reporter) -> Learned:
         reporter.on_seed(seed, number, len(seeds))
         trainer, history = _train(prepared, folder.seed(seed, len(seeds)), seed, reporter)
         model = trainer.model
-        outputs[seed] = predict(model, prepared.task, prepared.test)
+        task = calibrated(model, prepared.task, prepared.valid)
+        outputs[seed] = predict(model, task, prepared.test)
         seconds += history.seconds
         if best is None or _better(history, best.history, trainer.higher_is_better):
-            best = Learned(model, seed, history, outputs, seconds)
+            best = Learned(model, task, seed, history, outputs, seconds)
             weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
     assert best is not None
     best.model.load_state_dict(weights)

@@ -136,7 +136,7 @@ class LoadedModel:
         table, task = self.read(source), self.task
         target = self.recipe.data.target
         if isinstance(task, Forecast):
-            data = replace(self.recipe.data, valid=0.0)
+            data = replace(self.recipe.data, valid=0.0, fold="")
             table = task.divide(table, data, replace(self.recipe.task, horizon=task.horizon), 0).test
         elif isinstance(task, Detect):
             pass  # it has metrics without labels too
@@ -281,7 +281,7 @@ class LoadedModel:
         if valid is None and test is None:
             return table
         settings = replace(self.recipe.task, horizon=task.horizon)
-        return task.divide(table, self.recipe.data, settings, 0, valid, test).test
+        return task.divide(table, replace(self.recipe.data, fold=""), settings, 0, valid, test).test
 
     def inspect(self, source: Source, row: int = 0) -> Inspected:
         """What the gates did on one row, and how far back its answer looked.

@@ -61,7 +61,7 @@ def page(prepared: Prepared, learned: Learned, result: Result, folder: RunFolder
                 ("mapping", task.mapping),
                 ("split", parts),
             ),
-            notes=prepared.notes,
+            notes=(*result.remarks, *prepared.notes),
             results=Results(
                 model=result.metrics,
                 baselines={NAMES.get(name, name): row for name, row in result.baseline_metrics.items()},
@@ -160,10 +160,11 @@ def _fans(prepared: Prepared, result: Result) -> Iterator[Picture]:
             continue
         seen.add(track)
         name = f"{test.panel.names[track[0]]} {test.panel.channels[track[1]]}"  # type: ignore[attr-defined]
-        rivals = {NAMES.get(key, key): value["forecast"][row] for key, value in result.baselines.items()}
-        history = test.history(row)[-BEFORE * task.horizon :]  # type: ignore[attr-defined]
-        truth = test.truth(np.array([row]))[0]  # type: ignore[attr-defined]
-        quantiles = result.outputs["quantiles"][row]
+        told = task.transform.told
+        rivals = {NAMES.get(key, key): told(value["forecast"][row]).tolist() for key, value in result.baselines.items()}
+        history = told(test.history(row)[-BEFORE * task.horizon :]).tolist()  # type: ignore[attr-defined]
+        truth = told(test.truth(np.array([row]))[0]).tolist()  # type: ignore[attr-defined]
+        quantiles = told(result.outputs["quantiles"][row])
         svg = plots.forecast_fan(history, quantiles, task.quantiles, truth, name=name, rivals=rivals)
         yield Picture(f"Forecast of {name}", svg)
         if len(seen) == FANS:

@@ -123,7 +123,7 @@ def resume(out: str | Path, *, reporter: Reporter | None = None) -> Run:
     recipe = Recipe.load(folder.recipe)
     reporter.on_stage(f"reading {recipe.files.data}")
     _check_same(folder, recipe)
-    prepared = prepare(_flat(recipe))
+    prepared = prepare(flat(recipe))
     return _run(prepared, _tried_out(prepared), folder, reporter, start)
 
 
@@ -157,7 +157,7 @@ def _tried_out(prepared: Prepared) -> str:
 def _chosen(recipe: Recipe | Mapping[str, Any] | str | Path | None) -> Chosen:
     """Settings by their full names."""
     if isinstance(recipe, Recipe):
-        return _flat(recipe)
+        return flat(recipe)
     if isinstance(recipe, str | Path):
         return load_settings(recipe)
     for key in recipe or {}:
@@ -165,7 +165,8 @@ def _chosen(recipe: Recipe | Mapping[str, Any] | str | Path | None) -> Chosen:
     return dict(recipe or {})
 
 
-def _flat(recipe: Recipe) -> Chosen:
+def flat(recipe: Recipe) -> Chosen:
+    """Every setting of a recipe by its full name."""
     return {f"{group}.{key}": value for group in GROUPS for key, value in recipe.settings(group).items()}
 
 

@@ -260,6 +260,8 @@ def _listed(value: Thing) -> list[Any]:
         return [part.strip().strip("'\"") for part in text.split(",")] if text.strip() else []
     if isinstance(value, Iterable) and not isinstance(value, Mapping):
         return list(value)
+    if isinstance(value, int | float):
+        return [value]
     raise TypeError
 
 

@@ -21,7 +21,7 @@ def record(prepared: Prepared, learned: Learned, result: Result, folder: RunFold
     from ostinato.runs.page import page  # pictures are slow to load, and only a finished run needs them
 
     task, test = prepared.task, prepared.division.test
-    model_folder.save(learned.model, task, prepared.recipe, prepared.table, folder.model)
+    model_folder.save(learned.model, learned.task, prepared.recipe, prepared.table, folder.model)
     if folder.path.joinpath("seeds").is_dir():
         place = folder.seed(learned.seed, len(learned.outputs)) / "log.jsonl"
         folder.write(folder.log, place.read_bytes())
@@ -49,6 +49,8 @@ def document(prepared: Prepared, learned: Learned, result: Result, seconds: floa
             "text": memory.text,
         },
         "verdict": result.verdict.text,
+        "outcome": result.verdict.outcome,
+        **({"remarks": list(result.remarks)} if result.remarks else {}),
         **({"measure": prepared.task.measure} if prepared.task.measure else {}),
         "seconds": round(seconds, 3),
     }

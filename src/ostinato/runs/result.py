@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ostinato.evaluation.compare import Verdict, compare
 from ostinato.evaluation.memory import MemoryProfile, memory_profile
+from ostinato.evaluation.remarks import remarks
 from ostinato.models.describe import CELLS
 from ostinato.runs.folder import RunFolder
 from ostinato.runs.learn import Learned
@@ -27,6 +28,7 @@ class Result:
         seeds: metrics of the model of every seed.
         memory: how far back the model looks.
         verdict: in words.
+        remarks: what should be said beside it.
     """
 
     outputs: Outputs
@@ -36,6 +38,7 @@ class Result:
     seeds: dict[int, dict[str, float]]
     memory: MemoryProfile
     verdict: Verdict
+    remarks: tuple[str, ...] = ()
 
 
 def assess(prepared: Prepared, learned: Learned, folder: RunFolder, reporter: Reporter) -> Result:
@@ -60,4 +63,5 @@ def assess(prepared: Prepared, learned: Learned, folder: RunFolder, reporter: Re
             name=f"the {CELLS[recipe.model.cell]}",
             seed=recipe.training.seed,
         ),
+        remarks=remarks(learned.task, learned.outputs[learned.seed], prepared.valid, test),
     )

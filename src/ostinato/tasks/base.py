@@ -63,7 +63,8 @@ class Task(ABC):
     def baselines(self) -> tuple[str, ...]:
         """Keys of the baselines to beat.
 
-        Of ``majority, mean, feed_forward, ngram_logistic, logistic, kgram, repeat_last, seasonal_naive, random_walk``.
+        Of ``majority, mean, feed_forward, ngram_logistic, logistic, kgram, repeat_last, seasonal_naive, random_walk``,
+        ``ewma``.
         """
 
     @classmethod
@@ -142,6 +143,16 @@ class Task(ABC):
     @abstractmethod
     def outputs(self, output: Tensor, batch: Batch) -> Outputs:
         """A model's output as what it says, per example or per step, in the batch's order."""
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether :meth:`calibrated` has something to learn."""
+        return False
+
+    def calibrated(self, outputs: Outputs, examples: Examples) -> Self:
+        """This task, which has learned from a model's outputs on the validation part how sure that model may be."""
+        del outputs, examples
+        return self
 
     @abstractmethod
     def metrics(self, outputs: Outputs, examples: Examples) -> dict[str, float]:

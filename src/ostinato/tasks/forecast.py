@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
-import torch
 from torch import Tensor
 
 from ostinato.data.examples import Batch, Examples
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.split import Division
+from ostinato.data.static import Static
 from ostinato.data.table import Table
-from ostinato.errors import DataError, ModelFolderError, UsageError
+from ostinato.errors import DataError, ModelFolderError
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.dependence import Dependence
+from ostinato.tasks.forecast_bands import Shifts, conformal_shifts, moved
+from ostinato.tasks.forecast_checks import check_counts, check_settings, lengths_of, seasons_of
 from ostinato.tasks.forecast_choices import choose_look_back, choose_segment
 from ostinato.tasks.forecast_covariates import Covariates
 from ostinato.tasks.forecast_frame import forecast_frame
+from ostinato.tasks.forecast_heads import HEADS, Head, Scaling, quantile_at
 from ostinato.tasks.forecast_metrics import forecast_metrics, window_mase
+from ostinato.tasks.forecast_money import Transform, check_prices, price_notes, with_price
 from ostinato.tasks.forecast_parts import cut
-from ostinato.tasks.forecast_season import infer_season, steps_apart
-from ostinato.tasks.forecast_series import Layout, Series, series_of
+from ostinato.tasks.forecast_season import infer_season, spoken, steps_apart
+from ostinato.tasks.forecast_series import Layout, Series, series_of, static_column
+from ostinato.tasks.forecast_trading import trading_metrics
 from ostinato.tasks.forecast_windows import Panel, WindowBatch, WindowExamples, dependence_of, windows_of
 from ostinato.tasks.settings import TaskSettings
 
+_MEANING = {
+    "none": "",
+    "returns": "; prices as logarithms, so that 0.01 is a return of 1 %",
+    "volatility": "; volatility of a step as a logarithm",
+}
 ONE_HOT = 64
 """Most channels told apart by a one-hot vector; of more, the model learns what they have in common."""
 
@@ -75,6 +85,13 @@ class Forecast(Task):
     static: int
     missing: str
     decode: str = "direct"
+    head: str = "quantiles"
+    conformal: bool = False
+    shifts: Shifts = ()
+    transform: Transform = field(default_factory=Transform)
+    costs: float = 0.0
+    statics: Static = field(default_factory=Static)
+    seasons: tuple[int, ...] = ()
     id: str = ""
     time: str = ""
 
@@ -88,23 +105,25 @@ class Forecast(Task):
         """``input_size`` is the value, its mask where values are missing, and the channels that help."""
         return Spec(
             inputs="values",
-            input_size=1 + self.mask + len(self.layout.seen),
+            input_size=1 + self.mask + len(self.layout.seen) + self.transform.extra,
             outputs="horizon",
-            output_size=len(self.quantiles),
-            static_size=self.static,
+            output_size=self.answers.size,
+            static_size=self.static + self.statics.size,
             horizon=self.horizon,
             look_back=self.look_back,
             segment=self.segment,
             season=self.season if 1 < self.season <= self.look_back else 0,
+            seasons=tuple(s for s in self.seasons if 1 < self.season <= self.look_back and 1 < s <= self.look_back),
             known_size=self.covariates.size,
             causal=True,
         )
 
     @property
     def baselines(self) -> tuple[str, ...]:
-        """Last value, last season where there is one, random walk with drift, and a network without memory."""
+        """Last value, last season if there is one, random walk, a volatility's average, a network without memory."""
         seasonal = ("seasonal_naive",) if self.season > 1 else ()
-        return ("repeat_last", *seasonal, "random_walk", "feed_forward")
+        faded = ("ewma",) if self.transform.kind == "volatility" else ()
+        return ("repeat_last", *seasonal, "random_walk", *faded, "feed_forward")
 
     @classmethod
     def fit(cls, table: Table, data: DataSettings, settings: TaskSettings) -> Self:
@@ -114,23 +133,23 @@ class Forecast(Task):
             DataError: no channel to forecast; a series shorter than ``horizon + 1``.
             UsageError: quantiles without 0.5 or outside (0, 1), or a horizon below 1.
         """
-        levels = tuple(sorted(set(settings.quantiles)))
-        if 0.5 not in levels or not 0 < levels[0] <= levels[-1] < 1:
-            raise UsageError(f"task.quantiles must lie between 0 and 1 and hold 0.5: {settings.quantiles}")
-        if settings.horizon < 1:
-            raise UsageError(f"task.horizon must be at least 1: {settings.horizon}")
-        for key in ("look_back", "segment", "season"):
-            if getattr(settings, key) < 0:
-                raise UsageError(f"task.{key} cannot be negative: {getattr(settings, key)}; 0 lets it be chosen")
+        levels = check_settings(data, settings)
         reading = replace(data, id=data.id if data.id in table.columns else "")  # a part names its series itself
+        reading = with_price(table, reading, settings.transform)
         layout = Layout.of(table, reading, settings.known)
         series = series_of(table, reading, layout)
-        lengths = _lengths(series, settings.horizon, table)
-        season = infer_season(series)
-        steps, reason = (settings.season, "as set") if settings.season else (season.steps, season.reason)
+        lengths = lengths_of(series, settings.horizon, table)
+        transform = Transform.fit(settings.transform, series, layout)
+        if settings.transform != "none":
+            check_prices(series, layout, table.path)
+            series = [transform.of(one) for one in series]
+        season, chosen = infer_season(series), seasons_of(settings)
+        steps, reason = (chosen[0], "as set") if chosen else (season.steps, season.reason)
         segment = settings.segment or choose_segment(settings.horizon, steps)
-        look_back = settings.look_back or choose_look_back(settings.horizon, steps, segment, lengths)
+        look_back = settings.look_back or choose_look_back(settings.horizon, (steps, *chosen[1:]), segment, lengths)
         missing = any(np.isnan(s.values).any() for s in series)
+        if settings.head == "negative_binomial":
+            check_counts(series, layout, table)
         return cls(
             layout=layout,
             covariates=Covariates.fit(series, layout.known, look_back, calendar=settings.calendar),
@@ -139,11 +158,17 @@ class Forecast(Task):
             segment=min(segment, look_back),
             season=steps,
             season_reason=reason,
+            seasons=chosen[1:],
             quantiles=levels,
             mask=missing and data.missing == "mask",
             static=len(layout.targets) if 1 < len(layout.targets) <= ONE_HOT else 0,
             missing=data.missing,
             decode=settings.decode,
+            head=settings.head,
+            conformal=settings.conformal,
+            transform=transform,
+            costs=settings.costs,
+            statics=Static.fit(_whole(series, layout), layout.static),
             id=data.id,
             time=data.time,
         )
@@ -160,13 +185,23 @@ class Forecast(Task):
     ) -> Division:
         """By time, each series for itself (:func:`~ostinato.tasks.forecast_parts.cut`)."""
         del seed
+        data = with_price(table, data, settings.transform)
         parts = cut(table, data, settings, valid, test)
-        return Division(parts.train, parts.valid, parts.test, parts.notes)
+        notes = parts.notes
+        if settings.transform != "none":
+            layout = Layout.of(table, data, settings.known)
+            whole = series_of(table, data, layout)
+            check_prices(whole, layout, table.path)
+            notes += price_notes(whole, layout)
+        return Division(parts.train, parts.valid, parts.test, notes)
 
     def series(self, table: Table) -> list[Series]:
         """The series of a table, as this task was taught to read it."""
         data = DataSettings(id=self.id if self.id in table.columns else "", time=self.time, missing=self.missing)  # type: ignore[arg-type]
-        return series_of(table, data, self.layout)
+        series = series_of(table, data, self.layout)
+        if self.transform.kind != "none":
+            check_prices(series, self.layout, table.path)
+        return series
 
     def examples(self, table: Table) -> WindowExamples:
         """The windows of a table, series by series, channel by channel, by time; see the class on what a table means.
@@ -182,39 +217,75 @@ class Forecast(Task):
         for one in series:
             if not one.ends:
                 raise DataError(f"series '{one.name}' holds no value, so there is nothing to go on from", path=path)
+        series = [self.transform.of(one) for one in series]
         known = [self.covariates.of(one, self.horizon) for one in series]
         width = len(self.layout.targets)
-        panel = Panel.of(series, known, self.layout.targets, self.static, self.horizon)
+        whole = self.statics.encode(_whole(series, self.layout))
+        panel = Panel.of(series, known, self.layout.targets, self.static, self.horizon, whole)
         least = min(self.look_back, max(self.season, self.segment))
         number, channel, origin = windows_of(series, width, self.horizon, least)
         return WindowExamples(panel, number, channel, origin, self.look_back, self.horizon, self.mask)
+
+    def notes(self, table: Table) -> tuple[str, ...]:
+        """Labels of whole series that training never saw."""
+        found = []
+        for place, column in enumerate(self.statics.columns):
+            labels = {str(one.static[place]) for one in self.series(table)} - {"", *column.labels}
+            if column.labels and labels:
+                said = ", ".join(f"'{label}'" for label in sorted(labels)[:5])
+                found.append(f"{column.name}: training never saw {said}, so the model takes them as unknown")
+        return tuple(found)
 
     def size(self, table: Table, examples: Examples) -> str:
         """``8 series (5,592 windows)``."""
         return f"{len(table):,} series ({len(examples):,} windows)"
 
+    @property
+    def answers(self) -> Head:
+        """What the numbers of the model mean."""
+        return HEADS[self.head](self.quantiles)
+
     def loss(self, output: Tensor, batch: Batch) -> tuple[Tensor, int]:
-        """Twice the mean pinball loss of the scaled forecast: with the quantile 0.5 alone, the absolute error."""
+        """See the heads: the pinball loss, or the negative log-likelihood."""
         assert isinstance(batch.targets, Tensor)
-        levels = torch.tensor(self.quantiles, dtype=output.dtype, device=output.device)
-        known = torch.isfinite(batch.targets)
-        below = (torch.where(known, batch.targets, 0.0)[..., None] - output) * known[..., None]
-        count = int(known.sum())
-        return 2 * torch.maximum(levels * below, (levels - 1) * below).mean(dim=-1).sum() / max(count, 1), count
+        return self.answers.loss(output, batch.targets, _scaling(batch))
 
     def outputs(self, output: Tensor, batch: Batch) -> Outputs:
-        """``forecast`` and ``quantiles`` in the units of the series."""
-        assert isinstance(batch, WindowBatch)
-        assert batch.level is not None
-        assert batch.scale is not None
-        z = output.detach().to("cpu", torch.float64).sort(dim=-1).values
-        quantiles = (batch.level[:, None, None] + batch.scale[:, None, None] * z).numpy()
-        return {"forecast": quantiles[..., self.quantiles.index(0.5)].copy(), "quantiles": quantiles}
+        """``forecast`` and ``quantiles`` in the units of the series (of prices, as logarithms: see :meth:`told`)."""
+        scaling, middle = _scaling(batch), self.quantiles.index(0.5)
+        said = self.answers.quantiles(output, scaling, self.quantiles)
+        quantiles = moved(said, scaling.scale.numpy(), self.shifts, middle)
+        return {"forecast": quantiles[..., middle].copy(), "quantiles": quantiles}
+
+    def drawn(self, output: Tensor, batch: Batch, levels: np.ndarray) -> np.ndarray:
+        """``(B, horizon)``: the quantile of level ``levels`` ``(B,)`` of each forecast, in the units of the series."""
+        if self.shifts:
+            return quantile_at(self.outputs(output, batch)["quantiles"], self.quantiles, levels)
+        return self.answers.at(output, _scaling(batch), levels)
+
+    @property
+    def calibrates(self) -> bool:
+        """With ``task.conformal``."""
+        return self.conformal
+
+    def calibrated(self, outputs: Outputs, examples: Examples) -> Self:
+        """With the shifts of :func:`~ostinato.tasks.forecast_bands.conformal_shifts`."""
+        assert isinstance(examples, WindowExamples)
+        return replace(self, shifts=conformal_shifts(outputs["quantiles"], examples, self.quantiles))
 
     def metrics(self, outputs: Outputs, examples: Examples) -> dict[str, float]:
-        """See :func:`~ostinato.tasks.forecast_metrics.forecast_metrics`."""
+        """See :func:`~ostinato.tasks.forecast_metrics.forecast_metrics`.
+
+        Of prices those of their logarithms, whose shares mean nothing (no ``smape``, no ``wql``), and of returns those
+        of trading, see :func:`~ostinato.tasks.forecast_trading.trading_metrics`.
+        """
         assert isinstance(examples, WindowExamples)
-        return forecast_metrics(outputs["forecast"], outputs["quantiles"], examples, self.quantiles, self.season)
+        forecast = outputs["forecast"]
+        found = forecast_metrics(forecast, outputs["quantiles"], examples, self.quantiles, self.season)
+        if self.transform.kind == "none":
+            return found
+        found = {key: value for key, value in found.items() if key not in {"smape", "wql"}}
+        return found | (trading_metrics(forecast, examples, self.costs) if self.transform.kind == "returns" else {})
 
     def scores(self, outputs: Outputs, examples: Examples) -> np.ndarray:
         """The MASE of each window; 0 where it is not defined, for every forecast alike."""
@@ -229,7 +300,11 @@ class Forecast(Task):
 
     def frame(self, outputs: Outputs, table: Table) -> pl.DataFrame:
         """See :func:`~ostinato.tasks.forecast_frame.forecast_frame`."""
-        return forecast_frame(outputs, self.examples(table), self.quantiles)
+        return forecast_frame(self.told(outputs), self.examples(table), self.quantiles, self.transform.told)
+
+    def told(self, outputs: Outputs) -> Outputs:
+        """Outputs as a person reads them: prices, where the task forecasts their logarithms."""
+        return {key: self.transform.told(values) for key, values in outputs.items()}
 
     def describe(self, table: Table) -> str:
         """``414 series of 700 to 960 steps; forecast of the next 48 from the last 336; season of 24 steps (…)``."""
@@ -239,48 +314,50 @@ class Forecast(Task):
         width = len(self.layout.targets)
         channels = f" with {width} channels" if width > 1 else ""
         every = steps_apart(series)
-        rhythm = f", one every {_spoken(every)}" if every is not None else ""
+        rhythm = f", one every {spoken(every)}" if every is not None else ""
         season = f"season of {self.season} steps" if self.season > 1 else "no season"
+        if self.seasons:
+            season = f"seasons of {', '.join(map(str, (self.season, *self.seasons)))} steps"
         helped = f"; helped by {', '.join(self.layout.seen)}" if self.layout.seen else ""
         ahead = self.covariates.names
         known = f"; known ahead: {', '.join(ahead)}" if ahead else ""
+        whole = f"; of a whole series: {', '.join(self.layout.static)}" if self.layout.static else ""
         return (
             f"{len(series):,} series{channels} of {steps} steps{rhythm}; forecast of the next {self.horizon} from the "
-            f"last {self.look_back}, read in segments of {self.segment}; {season} ({self.season_reason}){helped}{known}"
+            f"last {self.look_back}, read in segments of {self.segment}; {season} ({self.season_reason}){helped}"
+            f"{known}{whole}{_MEANING[self.transform.kind]}"
         )
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""
-        return asdict(self)
+        return asdict(self) | {"statics": self.statics.to_config()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`."""
         try:
-            rest = {k: v for k, v in config.items() if k not in {"layout", "covariates", "quantiles"}}
-            layout = Layout(**{k: tuple(v) for k, v in config["layout"].items()})
-            covariates = Covariates.from_config(config["covariates"])
-            return cls(layout=layout, covariates=covariates, quantiles=tuple(config["quantiles"]), **rest)
+            read = {
+                "layout": Layout(**{key: tuple(names) for key, names in config["layout"].items()}),
+                "covariates": Covariates.from_config(config["covariates"]),
+                "quantiles": tuple(config["quantiles"]),
+                "seasons": tuple(config.get("seasons", ())),
+                "shifts": tuple(tuple(row) for row in config.get("shifts", ())),
+                "transform": Transform.from_config(config.get("transform", {})),
+                "statics": Static.from_config(config.get("statics", [])),
+            }
+            return cls(**config | read)
         except (KeyError, TypeError, AttributeError) as error:
             raise ModelFolderError(f"the forecast task of this folder is damaged: {error}") from error
 
 
-def _lengths(series: Sequence[Series], horizon: int, table: Table) -> list[int]:
-    """Steps of each series; raises for the first that is too short for a single example."""
-    for one in series:
-        if len(one) <= horizon:
-            raise DataError(
-                f"series '{one.name}' has {len(one):,} steps to train on; a horizon of {horizon} needs at least "
-                f"{horizon + 1}. Choose a smaller --horizon, or remove the series",
-                path=table.path,
-            )
-    return [len(one) for one in series]
+def _scaling(batch: Batch) -> Scaling:
+    assert isinstance(batch, WindowBatch)
+    assert batch.level is not None
+    assert batch.scale is not None
+    return Scaling(batch.level, batch.scale)
 
 
-def _spoken(step: np.timedelta64) -> str:
-    """``1 hour``, ``30 minutes``, ``7 days``."""
-    seconds = float(step / np.timedelta64(1, "s"))
-    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= size:
-            return f"{seconds / size:g} {name}{'s' if seconds != size else ''}"
-    return f"{seconds:g} seconds"
+def _whole(series: Sequence[Series], layout: Layout) -> Table:
+    """What does not change over each series, a row a series."""
+    columns = [static_column(name, [s.static[place] for s in series]) for place, name in enumerate(layout.static)]
+    return Table({column.name: column for column in columns})

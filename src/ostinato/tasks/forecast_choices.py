@@ -22,9 +22,12 @@ def choose_segment(horizon: int, season: int) -> int:
     return int(np.clip(horizon, 4, 24))
 
 
-def choose_look_back(horizon: int, season: int, segment: int, lengths: Sequence[int]) -> int:
-    """The longer of 14 seasons and five horizons, in whole segments, but at most half of a middling series."""
-    wanted = max(SEASONS * season, HORIZONS * horizon, 4 * segment)
+def choose_look_back(horizon: int, seasons: Sequence[int], segment: int, lengths: Sequence[int]) -> int:
+    """The longer of 14 seasons and five horizons, in whole segments, but at most half of a middling series.
+
+    Of several seasons the first counts so often, the others twice.
+    """
+    wanted = max(SEASONS * seasons[0], *(2 * season for season in seasons), HORIZONS * horizon, 4 * segment)
     room = max(1, (int(np.median(lengths)) - horizon) // 2)
     whole = -(-wanted // segment) * segment
     if whole <= room:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import polars as pl
@@ -12,13 +12,24 @@ from ostinato.tasks.forecast_calendar import go_on
 from ostinato.tasks.forecast_windows import WindowExamples
 
 
-def forecast_frame(outputs: Outputs, examples: WindowExamples, levels: Sequence[float]) -> pl.DataFrame:
+def forecast_frame(
+    outputs: Outputs,
+    examples: WindowExamples,
+    levels: Sequence[float],
+    told: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> pl.DataFrame:
     """One row a step that is forecast.
 
     Columns: ``series``, ``channel`` (of several), ``time`` (or ``step``; the first of a series is 1), ``forecast``, the
     quantiles ``q0.1`` …, and ``truth`` where it is known.
 
     Of rolling windows, those are shown that follow each other without overlap, so each step is shown once.
+
+    Args:
+        outputs: as a person reads them.
+        examples: the windows.
+        levels: of the quantiles.
+        told: from the truth of ``examples`` to what a person reads.
     """
     rows = _apart(examples)
     shown = examples.select(rows)
@@ -35,7 +46,7 @@ def forecast_frame(outputs: Outputs, examples: WindowExamples, levels: Sequence[
     columns["forecast"] = outputs["forecast"][rows].ravel()
     for place, level in enumerate(levels):
         columns[f"q{level:g}"] = outputs["quantiles"][rows, :, place].ravel()
-    truth = shown.truth().ravel()
+    truth = told(shown.truth()).ravel()
     if np.isfinite(truth).any():  # a part of a split; a forecast of what follows may be longer than the horizon
         columns["truth"] = pl.Series(truth).fill_nan(None)
     return pl.DataFrame(columns, schema_overrides={"series": pl.String, "channel": pl.String} if len(rows) else None)

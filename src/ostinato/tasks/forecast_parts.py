@@ -9,6 +9,7 @@ from math import ceil, gcd
 import numpy as np
 
 from ostinato.data.settings import DataSettings
+from ostinato.data.split import fold_of
 from ostinato.data.table import Table
 from ostinato.errors import DataError, UsageError
 from ostinato.tasks.forecast_series import Layout, Series, cut_to, series_of, to_table
@@ -54,14 +55,22 @@ def cut(
 
     All windows within a part are used: of many short series the last horizon, of one long table thousands.
 
+    ``task.gap`` steps at the end of training and of validation belong to no part, but can be looked back on. With
+    ``data.fold="k/n"`` a series ends ``n - k`` test parts earlier: walking forward, each fold trains on more.
+
     Raises:
         DataError: a series shorter than ``horizon + 1``; none long enough for a part; a test file that does not go on
             from the training file.
         UsageError: a share or number of steps that makes no sense, or a split that is not by time.
     """
-    _check(data, task.horizon)
+    _check(data, task)
     layout = Layout.of(table, data, task.known)
     series = [_ended(cut_to(s, data.rows or len(s), None)) for s in series_of(table, data, layout)]
+    begins = {s.name: _begin(len(s), data.test, task) for s in series} if test is None else {}
+    if data.fold:
+        if test is not None:
+            raise UsageError("data.fold chooses the test part, but a test file is given: leave one out")
+        series = _folded(series, begins, data.fold, task, table)
     for one in series:
         if len(one) <= task.horizon:
             raise DataError(
@@ -80,15 +89,18 @@ def cut(
         if one.name not in before:
             cuts.append(_Cut(one, 0, max(1, min(len(one) // 2, len(one) - task.horizon))))
             continue
-        at_test = before[one.name] if test is not None else _begin(len(one), data.test, task.horizon)
-        at_valid = ends.get(one.name, 0) if valid is not None else _begin(at_test, data.valid, task.horizon, len(one))
+        at_test = before[one.name] if test is not None else begins[one.name]
+        at_valid = ends.get(one.name, 0) if valid is not None else _begin(at_test, data.valid, task, len(one))
         cuts.append(_Cut(one, min(at_valid, at_test), at_test))
-    return _parts(cuts, layout, task.horizon, data, table)
+    return _parts(cuts, layout, task, data, table)
 
 
-def _check(data: DataSettings, horizon: int) -> None:
-    if data.split in ("random", "group") or data.fold:
-        raise UsageError("a forecast is split by time: leave data.split and data.fold out")
+def _check(data: DataSettings, task: TaskSettings) -> None:
+    horizon = task.horizon
+    if data.split in ("random", "group"):
+        raise UsageError("a forecast is split by time: leave data.split out")
+    if task.gap < 0:
+        raise UsageError(f"task.gap is a number of steps from 0, not {task.gap}")
     for key in ("valid", "test"):
         value = getattr(data, key)
         if value < 0 or value == 1 or (value > 1 and value != int(value)):
@@ -102,14 +114,44 @@ def _ended(series: Series) -> Series:
     return cut_to(series, series.ends, None)
 
 
-def _begin(length: int, part: float, horizon: int, whole: int = 0) -> int:
-    """Where the last part of ``length`` steps begins: a share of ``whole``, or steps; ``length``: no room."""
+def _begin(length: int, part: float, task: TaskSettings, whole: int = 0) -> int:
+    """Where the last part of ``length`` steps begins; ``length``: no room.
+
+    Args:
+        length: what is there, of which more than a horizon and a gap must stay.
+        part: a share of the whole, or steps.
+        task: horizon and gap.
+        whole: steps of the whole of a part that a gap follows; 0: ``length``, and none does.
+    """
     if part == 0:
         return length
+    least = task.horizon + (task.gap if whole else 0)
     steps = int(part) if part > 1 else round(part * (whole or length))
-    if part < 1 and steps < 2 * horizon:
-        steps = horizon
-    return length - steps if length - steps > horizon else length
+    if part < 1 and steps < least + task.horizon:
+        steps = least
+    return length - steps if length - steps > task.horizon + task.gap else length
+
+
+def _folded(series: list[Series], begins: dict[str, int], fold: str, task: TaskSettings, table: Table) -> list[Series]:
+    """Each series without the test parts of later folds; those that had not begun by then are left out.
+
+    ``begins`` says where the test part of each begins, and is told where it does in this fold.
+    """
+    number, count = fold_of(fold)
+    kept = []
+    for one in series:
+        size = len(one) - begins[one.name] or task.horizon
+        stop = len(one) - (count - number) * size
+        if stop > task.horizon:
+            kept.append(cut_to(one, stop, None))
+            begins[one.name] = stop - size if stop - size > task.horizon + task.gap else stop
+    if not kept:
+        raise DataError(
+            f"data.fold={fold} tests {count - number} test parts before the end, and no series goes back so far: "
+            f"the longest has {max(map(len, series), default=0):,} steps; choose fewer folds, or a smaller data.test",
+            path=table.path,
+        )
+    return kept
 
 
 def _going_on(series: list[Series], later: Sequence[Series], table: Table) -> list[Series]:
@@ -142,11 +184,13 @@ def _joined(first: Series, then: Series, table: Table) -> Series:
     )
 
 
-def _parts(cuts: Sequence[_Cut], layout: Layout, horizon: int, data: DataSettings, table: Table) -> SeriesParts:
+def _parts(cuts: Sequence[_Cut], layout: Layout, task: TaskSettings, data: DataSettings, table: Table) -> SeriesParts:
+    horizon, gap = task.horizon, task.gap
     known = [c for c in cuts if c.valid]
-    train = [cut_to(c.series, c.valid, 0) for c in known if c.valid > horizon]
+    until = {c.series.name: max(1, c.valid - gap) if c.valid else 0 for c in cuts}
+    checked = [cut_to(c.series, max(c.valid, c.test - gap), c.valid) for c in known]
     count = {
-        "valid": sum(max(0, c.test - c.valid - horizon + 1) for c in known),
+        "valid": sum(max(0, len(one) - c.valid - horizon + 1) for one, c in zip(checked, known, strict=True)),
         "test": sum(max(0, len(c.series) - c.test - horizon + 1) for c in cuts),
     }
     for part, windows in count.items():
@@ -155,15 +199,32 @@ def _parts(cuts: Sequence[_Cut], layout: Layout, horizon: int, data: DataSetting
             raise DataError(
                 f"no series is long enough for a {'validation' if part == 'valid' else 'test'} part: the longest has "
                 f"{longest:,} steps, and a horizon of {horizon} needs {horizon} for each part and {horizon + 1} to "
-                f"train on. Choose a smaller --horizon, or set data.{part}=0",
+                f"train on{f', and two gaps of {gap} steps' if gap else ''}. Choose a smaller --horizon, or set "
+                f"data.{part}=0",
                 path=table.path,
             )
     every = _stride(count["valid"] * len(layout.targets))
-    valid = [replace(cut_to(c.series, c.test, c.valid), every=every) for c in known]
-    test = [replace(cut_to(c.series, len(c.series), c.test), trained=c.valid) for c in cuts]
+    learned = [cut_to(c.series, until[c.series.name], 0) for c in known if until[c.series.name] > horizon]
+    checked = [replace(one, every=every, trained=until[one.name]) for one in checked]
+    tested = [replace(cut_to(c.series, len(c.series), c.test), trained=until[c.series.name]) for c in cuts]
     shown = f"windows of {horizon} steps: {count['test']:,} test, {-(-count['valid'] // every):,} validate"
-    learned, checked, tested = (to_table(part, layout, table) for part in (train, valid, test))
-    return SeriesParts(learned, checked, tested, (shown,))
+    train, valid, test = (to_table(part, layout, table) for part in (learned, checked, tested))
+    return SeriesParts(train, valid, test, (shown, *_still(learned, layout)))
+
+
+def _still(series: Sequence[Series], layout: Layout) -> tuple[str, ...]:
+    """A note on what never changes in training: there is nothing to learn from it."""
+    names = [
+        f"'{name}' of series '{one.name}'"
+        for one in series
+        for place, name in enumerate(layout.targets)
+        if len(set(one.values[np.isfinite(one.values[:, place]), place].tolist())) == 1
+    ]
+    if not names:
+        return ()
+    more = f" (and {len(names) - 1:,} more)" if len(names) > 1 else ""
+    verb = "never changes" if len(names) == 1 else "never change"
+    return (f"{names[0]}{more} {verb} in training: forecast to stay, and left out of MASE",)
 
 
 def _stride(windows: int) -> int:

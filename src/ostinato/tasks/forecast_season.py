@@ -104,3 +104,12 @@ def _without_trend(values: np.ndarray) -> np.ndarray:
     steps = np.arange(len(values))
     trend: np.ndarray = values - np.polyval(np.polyfit(steps, values, 1), steps)
     return trend
+
+
+def spoken(step: np.timedelta64) -> str:
+    """``1 hour``, ``30 minutes``, ``7 days``."""
+    seconds = float(step / np.timedelta64(1, "s"))
+    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            return f"{seconds / size:g} {name}{'s' if seconds != size else ''}"
+    return f"{seconds:g} seconds"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from ostinato.data.settings import DataSettings
 from ostinato.data.table import Column, Kind, Table
 from ostinato.errors import DataError, nearest
 
+MOST_LABELS = 64
+"""Labels of whole series that are told apart; a column of more of them names the series."""
 MARKS = {"start": "forecast from", "every": "forecast every", "trained": "trained until"}
 """Names of the columns that :mod:`ostinato.tasks.forecast_parts` adds, by the field of :class:`Series` they hold."""
 
@@ -29,6 +31,7 @@ class Series:
             after the last observed one.
         every: forecast only every so many steps (a validation part that would cost more than the training).
         trained: first step that was not for training; 0: all before ``start`` were, or none.
+        static: what does not change over the series: labels and numbers, ``""`` and NaN where missing.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Series:
     start: int | None = None
     every: int = 1
     trained: int = 0
+    static: tuple[str | float, ...] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -52,33 +56,41 @@ class Series:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which channels of a table are forecast, which help, and which are known ahead."""
+    """Which channels of a table are forecast, which help, which are known ahead, and what is one for a whole series."""
 
     targets: tuple[str, ...]
     seen: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, table: Table, data: DataSettings, known: Sequence[str]) -> Layout:
         """What the settings say about the channels of ``table``.
 
-        Without a target every channel that is not known ahead is forecast; with one, the other inputs help.
+        Without a target every channel that is not known ahead is forecast; with one, the other inputs help. Labels and
+        numbers of a whole series are static, and so are channels that stay the same over each of several series but
+        differ between them.
 
         Raises:
             DataError: a name that no channel has, or nothing left to forecast.
         """
-        channels = list(_rows(table, data)[0].channels)
+        rows = _rows(table, data)
+        channels = list(rows[0].channels)
+        static = [*rows[0].static, *_steady(rows, {data.target, *known})] if len(rows) > 1 else []
         for name in (*filter(None, [data.target]), *data.inputs, *known):
-            if name not in channels:
+            others = [one for one in (*channels, *static) if one != name]
+            if name not in channels and not (name in static and name in data.inputs):
                 raise DataError(
-                    f"no channel '{name}' to forecast or to learn from.{nearest(name, channels)}", path=table.path
+                    f"no channel '{name}' to forecast or to learn from.{nearest(name, others)}",
+                    path=table.path,
                 )
-        wanted = [c for c in channels if c not in known and (not data.inputs or c in data.inputs)]
+        static = [name for name in static if not data.inputs or name in data.inputs]
+        wanted = [c for c in channels if c not in known and c not in static and (not data.inputs or c in data.inputs)]
         targets = [data.target] if data.target else wanted
         if not targets or data.target in known:
             raise DataError("every channel is known ahead, so nothing is left to forecast", path=table.path)
         seen = [c for c in wanted if c != data.target] if data.target else []
-        return cls(tuple(targets), tuple(seen), tuple(known))
+        return cls(tuple(targets), tuple(seen), tuple(known), tuple(static))
 
 
 @dataclass(frozen=True)
@@ -91,6 +103,12 @@ class _Row:
     times: np.ndarray | None
     marks: dict[str, int]
     line: int | None
+    static: dict[str, str | float] = field(default_factory=dict)
+
+
+def channels_of(table: Table, data: DataSettings) -> tuple[str, ...]:
+    """The names of all channels of a table; raises ``DataError`` as :func:`series_of`."""
+    return _rows(table, data)[0].channels
 
 
 def series_of(table: Table, data: DataSettings, layout: Layout) -> list[Series]:
@@ -111,8 +129,45 @@ def series_of(table: Table, data: DataSettings, layout: Layout) -> list[Series]:
             hint = nearest(absent[0], list(row.channels))
             raise DataError(f"no channel '{absent[0]}', which the model needs.{hint}", path=table.path)
         targets, seen, known = ([places[n] for n in names] for names in (layout.targets, layout.seen, layout.known))
-        v = row.values
-        found.append(Series(row.name, v[:, targets], v[:, seen], v[:, known], row.times, **row.marks))
+        v, static = row.values, _static(row, layout.static, table)
+        found.append(Series(row.name, v[:, targets], v[:, seen], v[:, known], row.times, **row.marks, static=static))
+    return found
+
+
+def _static(row: _Row, names: Sequence[str], table: Table) -> tuple[str | float, ...]:
+    """What a series is throughout; of a channel its first value."""
+    found: list[str | float] = []
+    for name in names:
+        if name in row.static:
+            found.append(row.static[name])
+        elif name in row.channels:
+            values = row.values[:, row.channels.index(name)]
+            found.append(float(next((v for v in values if np.isfinite(v)), np.nan)))
+        else:
+            hint = nearest(name, [*row.static, *row.channels])
+            raise DataError(
+                f"series '{row.name}' has no '{name}', which the model knows of every series.{hint}",
+                path=table.path,
+                row=row.line,
+            )
+    return tuple(found)
+
+
+def _steady(rows: Sequence[_Row], but: set[str]) -> list[str]:
+    """Channels that are the same over each of several series, and differ between them."""
+    found = []
+    for place, name in enumerate(rows[0].channels):
+        if name in but:
+            continue
+        firsts = []
+        for row in rows:
+            column = row.values[:, place] if place < row.values.shape[1] else np.empty(0)
+            column = column[np.isfinite(column)]
+            if not len(column) or (column != column[0]).any():
+                break
+            firsts.append(column[0])
+        if len(firsts) == len(rows) and len(set(firsts)) > 1:
+            found.append(name)
     return found
 
 
@@ -126,10 +181,20 @@ def to_table(series: Sequence[Series], layout: Layout, table: Table) -> Table:
     ]
     if series and all(s.times is not None for s in series):
         columns.append(Column("time", Kind.TIME, [s.times for s in series]))
+    for place, name in enumerate(layout.static):
+        columns.append(static_column(name, [one.static[place] for one in series]))
     if series and all(s.start is not None for s in series):
         for field, name in MARKS.items():
             columns.append(Column(name, Kind.NUMBER, np.array([getattr(s, field) for s in series], dtype=np.float64)))
     return Table({c.name: c for c in columns}, table.path, notes=table.notes)
+
+
+def static_column(name: str, values: Sequence[str | float]) -> Column:
+    """Labels or numbers, one a series, as a column."""
+    if any(isinstance(value, str) for value in values):
+        missing = frozenset(row for row, value in enumerate(values) if value == "")
+        return Column(name, Kind.CATEGORY, [str(value) for value in values], (), missing)
+    return Column(name, Kind.NUMBER, np.array(values, dtype=np.float64))
 
 
 def fill_forward(values: np.ndarray) -> np.ndarray:
@@ -170,6 +235,7 @@ def _rows_are_series(table: Table, columns: list[Column], data: DataSettings) ->
     names = _names(table, data)
     clock = next((c for c in table if c.kind is Kind.TIME), None)
     marks = {field: table[name].values for field, name in MARKS.items() if name in table.columns}
+    whole = [c for c in table if c.name not in {data.id, *MARKS.values()} and _is_static(c)]
     channels: list[str] = []
     for column in columns:
         width = _matrix(column.values[0]).shape[1]
@@ -195,8 +261,21 @@ def _rows_are_series(table: Table, columns: list[Column], data: DataSettings) ->
             )
         times = None if clock is None else np.asarray(clock.values[i]).astype("datetime64[ns]")
         marked = {field: int(numbers[i]) for field, numbers in marks.items()}
-        rows.append(_Row(names[i], values, tuple(channels), times, marked, table.row(i)))
+        static = {column.name: _of_row(column, i) for column in whole}
+        rows.append(_Row(names[i], values, tuple(channels), times, marked, table.row(i), static))
     return rows
+
+
+def _is_static(column: Column) -> bool:
+    few = column.kind is Kind.CATEGORY and len(set(column.values)) <= MOST_LABELS
+    return few or column.kind is Kind.NUMBER
+
+
+def _of_row(column: Column, row: int) -> str | float:
+    """A label, or a number; ``""`` or NaN where it is missing."""
+    if column.kind is Kind.CATEGORY:
+        return "" if row in column.missing else str(column.values[row])
+    return float("nan") if row in column.missing else float(column.values[row])
 
 
 def _matrix(values: object) -> np.ndarray:

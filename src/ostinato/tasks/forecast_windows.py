@@ -88,7 +88,7 @@ class WindowExamples:
         return WindowBatch(
             inputs=Ragged(torch.from_numpy(inputs), torch.from_numpy(there.sum(axis=1))),
             index=index,
-            static=self._static(channel),
+            static=self._static(series, channel),
             targets=torch.from_numpy(truth.astype(np.float32)) if np.isfinite(truth).any() else None,
             known=self._known(series, origin),
             level=torch.from_numpy(level),
@@ -120,9 +120,12 @@ class WindowExamples:
         """The windows ``rows`` in that order."""
         return replace(self, series=self.series[rows], channel=self.channel[rows], origin=self.origin[rows])
 
-    def _static(self, channel: np.ndarray) -> Tensor | None:
-        count = self.panel.statics
-        return torch.from_numpy(np.eye(count, dtype=np.float32)[channel]) if count else None
+    def _static(self, series: np.ndarray, channel: np.ndarray) -> Tensor | None:
+        """Which channel it is, and what its series is throughout."""
+        count, whole = self.panel.statics, self.panel.whole
+        named = [torch.from_numpy(np.eye(count, dtype=np.float32)[channel])] if count else []
+        described = [] if whole is None else [whole[torch.from_numpy(series)]]
+        return torch.cat([*named, *described], dim=1) if named or described else None
 
     def _known(self, series: np.ndarray, origin: np.ndarray) -> Tensor | None:
         known = self.panel.known
@@ -162,6 +165,7 @@ class Panel:
         channels: names of the channels.
         statics: length of the one-hot vector that names the channel; 0: none.
         times: of each series, or None.
+        whole: ``(B, S)``, what each series is throughout (see :class:`~ostinato.data.static.Static`), or None.
     """
 
     names: tuple[str, ...]
@@ -179,6 +183,7 @@ class Panel:
     channels: tuple[str, ...]
     statics: int
     times: tuple[np.ndarray | None, ...]
+    whole: Tensor | None = None
 
     @classmethod
     def of(
@@ -188,8 +193,9 @@ class Panel:
         channels: tuple[str, ...],
         statics: int,
         horizon: int,
+        whole: Tensor | None = None,
     ) -> Panel:
-        """From series, and the scaled covariates known ahead of each: ``(T + horizon, K)``."""
+        """From series, the scaled covariates known ahead of each ``(T + horizon, K)``, and what each is throughout."""
         trained = [s.trained or s.start or s.ends for s in series]
         scale = [spread(s.values[:n], horizon) for s, n in zip(series, trained, strict=True)]
         seen_scale = np.array([spread(s.seen[:n], horizon) for s, n in zip(series, trained, strict=True)])
@@ -209,6 +215,7 @@ class Panel:
             trained=np.array(trained, dtype=np.int64),
             channels=channels,
             statics=statics,
+            whole=whole,
             times=tuple(s.times for s in series),
         )
 

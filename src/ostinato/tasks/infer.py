@@ -64,7 +64,8 @@ def _of_series(table: Table, settings: TaskSettings) -> Choice | None:
         return Choice("forecast", f"a horizon of {settings.horizon} steps is asked for")
     if {Kind.SERIES, Kind.TIME} <= kinds:
         return Choice("forecast", "there are series with times and no target")
-    if Kind.SERIES in kinds and not kinds & {Kind.CATEGORY, Kind.TAGS, Kind.TEXT, Kind.TOKENS, Kind.DNA}:
+    labels = kinds & {Kind.CATEGORY, Kind.TAGS, Kind.TEXT, Kind.TOKENS, Kind.DNA}
+    if Kind.SERIES in kinds and (not labels or (len(table) == 1 and labels == {Kind.CATEGORY})):
         return Choice("forecast", "there are series and no target")
     return None
 

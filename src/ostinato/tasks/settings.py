@@ -20,11 +20,19 @@ class TaskSettings:
         horizon: steps to forecast.
         look_back: steps the forecaster sees; 0: chosen from horizon, season and series length. Of a detector, steps of
             a training window; 0: 64.
-        season: steps of one season; 0: inferred from the training part.
+        season: steps of one season, or of several, as in ``24,168``, the most important first (by which errors are
+            scaled); empty or 0: one is inferred from the training part.
         segment: steps the forecaster reads at once; 0: chosen.
         decode: ``direct`` (all steps of the horizon at once) or ``rollout`` (each output fed back in).
         quantiles: of the forecast; must hold 0.5.
+        head: what is learned of the future: ``quantiles`` (nothing assumed), ``student_t`` (heavy tails) or
+            ``negative_binomial`` (counts: whole numbers from 0).
+        conformal: whether the bands are moved until they hold as much of the validation part as they say.
+        gap: steps before the validation and the test part of a forecast that are left out of the part before.
         known: columns of the series that are known ahead (holidays, prices).
+        transform: of prices: ``returns`` (logarithms, so that errors and moves are returns; tells what trading would
+            have earned) or ``volatility`` (how far they move within a step).
+        costs: of buying or selling, in basis points of the sum (hundredths of a per cent); read with ``returns``.
         calendar: whether hour, weekday and month of the time column are used as known ahead.
         beam: beginnings of a translation or transcript that are kept at each step; 1: always the likeliest symbol.
         length_weight: how far the length of a translation is weighed out of its probability, 0 to 1.
@@ -49,11 +57,16 @@ class TaskSettings:
     label_smoothing: float = 0.0
     horizon: int = 1
     look_back: int = 0
-    season: int = 0
+    season: tuple[int, ...] = ()
     segment: int = 0
     decode: Literal["direct", "rollout"] = "direct"
     quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
+    head: Literal["quantiles", "student_t", "negative_binomial"] = "quantiles"
+    conformal: bool = False
+    gap: int = 0
     known: tuple[str, ...] = ()
+    transform: Literal["none", "returns", "volatility"] = "none"
+    costs: float = 10.0
     calendar: bool = True
     beam: int = 5
     length_weight: float = 1.0

@@ -3,7 +3,7 @@
 from ostinato.training.atomic import write_atomically
 from ostinato.training.callbacks import Callback, Log, Progress
 from ostinato.training.history import History
-from ostinato.training.predict import evaluate_loss, predict
+from ostinato.training.predict import calibrated, evaluate_loss, predict
 from ostinato.training.settings import OptimizerSettings, TrainingSettings
 from ostinato.training.trainer import Trainer
 
@@ -15,6 +15,7 @@ __all__ = [
     "Progress",
     "Trainer",
     "TrainingSettings",
+    "calibrated",
     "evaluate_loss",
     "predict",
     "write_atomically",

@@ -46,6 +46,11 @@ def predict(
     return Assessment(model, task, examples, window=window, batch_size=batch_size, device=device).run(loss=False)[1]
 
 
+def calibrated(model: nn.Module, task: Task, valid: Examples) -> Task:
+    """The task that knows from the validation part how sure ``model`` may be; as it is where it does not ask."""
+    return task.calibrated(predict(model, task, valid), valid) if task.calibrates and len(valid) else task
+
+
 def evaluate_loss(
     model: nn.Module,
     task: Task,

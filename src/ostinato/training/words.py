@@ -7,7 +7,10 @@ import math
 from ostinato.training.callbacks import Callback, Progress
 from ostinato.training.history import History, Row
 
-PERCENT = frozenset({"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "error", "coverage", "wer"})
+PERCENT = frozenset(
+    {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "error", "coverage", "wer"}
+    | {"direction", "profit", "hold"}
+)
 
 
 class Told(Callback):

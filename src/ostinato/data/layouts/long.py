@@ -198,7 +198,7 @@ def _sort_out(
         if settings.kinds.get(name) in {Kind.CATEGORY.value, Kind.TAGS.value, Kind.ID.value}:
             numeric = False
         many = len(steps.names) > 1
-        if _constant(steps, name) and (target or not numeric) and many:
+        if _constant(steps, name) and ((target and many) or not (target or numeric)):
             statics[name] = column_of(cells.take(steps.starts), name, kind if target else _static(kind))
             notes.append(f"{name}: {statics[name].kind.value} of a whole series")
         elif numeric:
