@@ -324,6 +324,9 @@ template <class Cell> class BackwardPass {
       if constexpr (Cell::has_c) store(row.carry_h + unit, kept_h);
     }
     if constexpr (Cell::carries || noisy) store(row.carry + unit, carried);
+    // Beyond the last unit 0 may have met infinity; the products of the step before sum over those lanes too.
+    if (count < W::L)
+      for (int i = 0; i < Cell::D; ++i) d[i] = only<T>(d[i], count);
     T* to = row.gradient + p * space.panel + place * Cell::D * W::L;
     for (int i = 0; i < Cell::D; ++i) store(to + i * W::L, d[i]);
     if constexpr (W::paired)

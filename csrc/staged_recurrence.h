@@ -263,7 +263,7 @@ template <class Cell> class StagedRecurrence {
       T* to = row.gradient + v * gradient_vector();
       vec<T> carried;
       if constexpr (Cell::twice) {
-        store(row.slopes + v * L, Cell::backward(at, dh, carried, to));
+        store(row.slopes + v * L, only<T>(Cell::backward(at, dh, carried, to), count));
         store(row.line + v * L, load(at.record) * at.before.h);
       } else {
         Cell::backward(at, dh, carried, to);
@@ -286,6 +286,11 @@ template <class Cell> class StagedRecurrence {
         Cell::backward(at, d, carried, to);
       });
     }
+    // Beyond the last unit 0 may have met infinity; the products of the step before sum over those lanes too. A norm
+    // would have made the whole row NaN.
+    const int count = count_at(v, b.units);
+    if (Cell::groups == 0 && count < L)
+      for (int i = 0; i < D; ++i) store(to + i * L, only<T>(load(to + i * L), count));
   }
 
   // function(place, carried) turns dL/dc into that of the c before, past which zoneout leads.

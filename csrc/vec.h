@@ -90,6 +90,17 @@ template <class T> inline void store(T* to, vec<T> value, int count) {
 #endif
 }
 
+// The first `count` lanes (0 to lanes); the others are 0.
+template <class T> inline vec<T> only(vec<T> x, int count) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) return (vec<T>)_mm512_maskz_mov_ps(static_cast<__mmask16>((1u << count) - 1u), (__m512)x);
+  else return (vec<T>)_mm512_maskz_mov_pd(static_cast<__mmask8>((1u << count) - 1u), (__m512d)x);
+#else
+  for (int l = count; l < lanes<T>; ++l) x[l] = T(0);
+  return x;
+#endif
+}
+
 // The smaller and the greater of each lane and a bound; a NaN stays. Compilers make two instructions of a comparison, and
 // x86 has one, which gives its second operand where either is NaN.
 template <class T> inline vec<T> at_most(vec<T> x, T bound) {

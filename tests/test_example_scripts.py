@@ -73,6 +73,16 @@ def translate_dates(text: str) -> None:
     assert numbers(r"(\d+)%", text)[0] >= 90
 
 
+def continue_tune(text: str) -> None:
+    assert numbers(r"played, (\d+)%", text)[0] >= 80
+
+
+def distort(text: str) -> None:
+    assert numbers(r"ratio (\S+) against", text)[0] < numbers(r"against (\S+) \(", text)[0]
+    assert numbers(r"error-to-signal ratio (\S+)$", text)[0] < 0.03
+    assert numbers(r"^(\d+) times", text)[0] >= 1
+
+
 def films(text: str) -> None:
     assert numbers(r"new films: (\d+)%", text)[0] >= 90
     assert "without memory" in text
@@ -90,17 +100,26 @@ def write_text(text: str) -> None:
     assert text.count("The statement ") >= 2
 
 
+def find_anomalies(text: str) -> None:
+    assert max(numbers(r"place (\d+) of", text)) <= 25
+    assert text.count("after it began") >= 2
+    assert numbers(r"nothing is wrong: (\d+)", text)[0] <= 8
+
+
 CHECKS = [
     drop_in,
     streaming,
     classify_names,
     tag_words,
+    find_anomalies,
     dna,
     adding_problem,
     sunspots,
     look_inside,
     speak_digits,
     translate_dates,
+    continue_tune,
+    distort,
     films,
     next_frame,
     write_text,

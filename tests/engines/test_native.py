@@ -277,3 +277,30 @@ def test_extreme_inputs_as_the_equations(cell: str, number: float) -> None:
         with force(engine):
             answers.append(run(Request(CELLS[cell], weights, rows, state)))
     torch.testing.assert_close(answers[0].output, answers[1].output, atol=1e-5, rtol=1e-5, equal_nan=True)
+
+
+@native
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize(
+    ("cell", "outputs"), [(cell, 5) for cell in KERNELS] + [(cell, 3) for cell in KERNELS if KERNELS[cell].projected]
+)
+def test_gradients_beside_infinite_numbers(cell: str, outputs: int, isa: str) -> None:
+    """Where the equations' gradients are finite, so are the kernels', whose vectors reach beyond the last unit."""
+    assert _native.choose_isa(isa)
+    torch.manual_seed(0)
+    named, parts = shapes(cell, 3, 5, outputs, bias=True)
+    x = torch.randn(9, 3, dtype=torch.float64)
+    x[6, 1] = float("inf")
+    leaves = [x, *(torch.randn(2, *shape, dtype=torch.float64) for shape in parts)]
+    leaves += [torch.randn(*shape, dtype=torch.float64) for shape in named.values()]
+    answers: list[Any] = []
+    for engine in ("native", "reference"):
+        data, *rest = [part.clone().requires_grad_() for part in leaves]
+        rows = pack(Ragged(data, torch.tensor([5, 4])))
+        state, weights = CELLS[cell].State(*rest[: len(parts)]), dict(zip(named, rest[len(parts) :], strict=True))
+        with force(engine):
+            result = run(Request(CELLS[cell], Weights(**weights), rows, state))
+        answers.append(torch.autograd.grad(result.output.sum() + result.state[-1].sum(), [data, *rest]))
+    for ours, wanted in zip(*answers, strict=True):
+        finite = wanted.isfinite()
+        torch.testing.assert_close(ours[finite], wanted[finite], atol=1e-12, rtol=1e-12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -228,6 +229,29 @@ def test_numbers_beyond_reason() -> None:
         assert (broken.isnan() <= (rows >= 6) & (units == 3)).all()
         assert broken[6, 3].isnan() or kernel == "sru_projected"
         assert torch.equal(broken[~broken.isnan()], y[~broken.isnan()])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("kernel", ["min_gru", "min_lstm", "qrnn"])
+def test_infinite_gates_decide(isa: str, kernel: str, dtype: torch.dtype) -> None:
+    """Every combination of gates, infinite and huge ones among them: where the equations are finite, so is the answer.
+
+    A state of usual size stays beside a candidate of 1e30 that a closed gate keeps out.
+    """
+    some = torch.tensor([-math.inf, -1e30, -100.0, -1.0, 0.5, 100.0, 1e30, math.inf], dtype=dtype)
+    pre = torch.cartesian_prod(*[some] * KERNELS[kernel].gates).requires_grad_()
+    first = torch.full((len(pre), 1), 0.75, dtype=dtype, requires_grad=True)
+    sizes = torch.tensor([len(pre)])
+    results = []
+    for y, last in (
+        scan(pre, None, None, first, sizes, None, kernel, False, True)[:2],
+        scanned((pre, None, None, first), (sizes, None), kernel, reverse=False),
+    ):
+        results.append([y, last, *torch.autograd.grad(y.sum() + last.sum(), [pre, first])])
+    for ours, theirs in zip(*results, strict=True):
+        finite = theirs.isfinite()
+        assert finite.double().mean() > 0.5
+        torch.testing.assert_close(ours[finite], theirs[finite], atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("rows", [[], [0, 0]])

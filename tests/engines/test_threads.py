@@ -63,13 +63,13 @@ def at_once(works: list[Callable[[], list[Tensor]]]) -> list[list[Tensor]]:
         return list(pool.map(run, works))
 
 
-def same(found: list[list[Tensor]], wanted: list[list[Tensor]]) -> bool:
-    """To the bit."""
-    return all(
-        torch.equal(ours, right)
-        for mine, theirs in zip(found, wanted, strict=True)
-        for ours, right in zip(mine, theirs, strict=True)
-    )
+def agree(found: list[list[Tensor]], wanted: list[list[Tensor]]) -> None:
+    """To the bit; if calls have helpers, to rounding: one that finds them busy works alone, and sums in other parts."""
+    for mine, theirs in zip(found, wanted, strict=True):
+        for ours, right in zip(mine, theirs, strict=True):
+            bound = 0.0 if torch.get_num_threads() == 1 else 2**-6 if right.dtype is torch.bfloat16 else 1e-6
+            scale = max(1.0, float(right.detach().abs().max())) if right.numel() else 1.0
+            torch.testing.assert_close(ours, right, atol=bound * scale, rtol=0)
 
 
 @pytest.mark.usefixtures("threads")
@@ -83,7 +83,7 @@ def test_one_layer_called_by_all(kind: str) -> None:
     works = [lambda x=x, lengths=lengths: answer(layer, x, lengths) for x, lengths in drawn]
     wanted = [work() for work in works]
     for _ in range(3):
-        assert same(at_once(works), wanted)
+        agree(at_once(works), wanted)
 
 
 @pytest.mark.usefixtures("threads")
@@ -94,7 +94,7 @@ def test_each_calls_another_layer() -> None:
     works = [lambda layer=layer: answer(layer, x, [40, 3, 0, 20, 40, 1, 7, 8, 9]) for layer in layers]
     wanted = [work() for work in works]
     for _ in range(3):
-        assert same(at_once(works), wanted)
+        agree(at_once(works), wanted)
 
 
 @pytest.mark.usefixtures("threads")
@@ -112,7 +112,7 @@ def test_streams_of_their_own(weights: Any) -> None:
     works = [*(lambda layer=layer: steps(layer) for layer in layers * 2), lambda: answer(learns, x, None)]
     wanted = [work() for work in works]
     for _ in range(2):
-        assert same(at_once(works), wanted)
+        agree(at_once(works), wanted)
 
 
 class Watched:

@@ -412,6 +412,22 @@ def test_compiled_whole(kind: str) -> None:
     torch.testing.assert_close(compiled(single, reset=flags[0])[0], layer(single, reset=flags[0])[0], atol=1e-6, rtol=0)
 
 
+def test_compiled_is_differentiated_once() -> None:
+    """Beyond that there is an error, never another number; the layer itself knows no such end."""
+    torch.compiler.reset()
+    layer = nn.GRU(3, 4)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    x = torch.randn(5, 2, 3, requires_grad=True)
+    for lengths in (None, torch.tensor([5, 2])):
+        output = compiled(x, lengths=lengths)[0]
+        (once,) = torch.autograd.grad(output.square().sum(), x, create_graph=True)
+        with pytest.raises(RuntimeError, match="does not currently support double backward"):
+            torch.autograd.grad(once.square().sum(), x)
+        output = compiled(x, lengths=lengths)[0]
+        with pytest.raises(RuntimeError, match="Batching rule not implemented for ostinato"):
+            torch.autograd.grad(output, x, torch.ones(2, *output.shape), is_grads_batched=True)
+
+
 def test_compiled_dropout_and_learned_state() -> None:
     """All of the first layer's output dropped: what is left is the upper layer without input."""
     torch.compiler.reset()

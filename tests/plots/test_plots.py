@@ -39,10 +39,19 @@ PICTURES: dict[str, Callable[[], str]] = {
     "close": lambda: plots.baselines(
         {"GRU": (1.02, 1, 1.04)}, {"a": (1.01, 1, 1.02)}, label="MASE", higher_is_better=False
     ),
+    "anomalies": lambda: plots.anomalies(
+        [1.0, np.nan, 2.0], [1.0, 1.0, 1.0], [0.1, np.nan, 5.0], [2], [(1, 2)], name=HOSTILE[0]
+    ),
+    "many steps": lambda: plots.anomalies(np.sin(np.arange(9001)), np.zeros(9001), np.full(9001, np.nan), []),
+    "no steps": lambda: plots.anomalies([], [], [], []),
     "gates": lambda: plots.gates(
         {"input": np.random.default_rng(0).random((6, 9)), HOSTILE[1]: -np.ones((6, 3))}, HOSTILE
     ),
     "gates without symbols": lambda: plots.gates({"f": np.zeros((200, 100))}),
+    "tune": lambda: plots.piano_roll(np.eye(20, 84) + np.eye(20, 84, k=30), HOSTILE * 14, given=8),
+    "silent tune": lambda: plots.piano_roll(np.zeros((5, 3)), "abc"),
+    "no tune": lambda: plots.piano_roll(np.zeros((0, 3)), "abc"),
+    "waves": lambda: plots.waves([0.1, np.nan, 0.3], {HOSTILE[0]: np.zeros(3), "b": np.ones(3)}, start=7),
     "gates of letters": lambda: plots.gates({"f": np.full((3, 2), 0.5)}, ["a", " ", "$"]),
 }  # fmt: skip
 
@@ -109,6 +118,10 @@ def test_wrong_arrays_are_refused() -> None:
         plots.baselines({"a": (np.nan, 0, 0)}, {}, label="x", higher_is_better=True)
     with pytest.raises(ValueError, match="not empty"):
         plots.gates({})
+    with pytest.raises(ValueError, match="2 names for keys of shape"):
+        plots.piano_roll(np.zeros((5, 3)), "ab")
+    with pytest.raises(ValueError, match="'a' has 2 steps, the truth 3"):
+        plots.waves(np.zeros(3), {"a": np.zeros(2)})
     with pytest.raises(ValueError, match="differ"):
         plots.gates({"a": np.zeros((3, 2)), "b": np.zeros((4, 2))})
     with pytest.raises(ValueError, match="differ"):
@@ -126,3 +139,19 @@ def test_plain_numbers(value: float, text: str) -> None:
 def test_short_labels() -> None:
     assert short("abcdef", 4) == "abc…"
     assert short("a\nb\x00") == "a·b·"
+
+
+def test_tracks_of_anomalies_are_of_one_length() -> None:
+    with pytest.raises(ValueError, match="differ in length"):
+        plots.anomalies([1.0], [1.0, 2.0], [1.0], [])
+
+
+def test_no_spike_of_a_long_series_is_lost() -> None:
+    from ostinato.plots.anomalies import MOST, thinned
+
+    track = np.zeros(10 * MOST + 7)
+    track[[5, 33_333]] = 9, -9
+    places, values = thinned(track)
+    assert len(places) <= MOST + 2
+    assert set(values[[np.searchsorted(places, 5), np.searchsorted(places, 33_333)]]) == {9, -9}
+    assert (np.diff(places) > 0).all()

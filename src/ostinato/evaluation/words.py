@@ -21,26 +21,39 @@ METRICS: Final = {
     "pinball": "pinball loss",
     "coverage": "coverage",
     "nats": "nats a symbol",
+    "nll": "nats a step",
     "bits": "bits a symbol",
     "perplexity": "perplexity",
     "bleu": "BLEU",
     "wer": "word error rate",
     "cer": "character error rate",
     "esr": "error-to-signal ratio",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "nab": "NAB score",
+    "alarm_rate": "steps that rare",
 }
 """Metric keys as they are called in a sentence."""
 
 SHARES: Final = frozenset(
     {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "error", "coverage", "wer", "cer"}
+    | {"precision", "recall", "f1", "alarm_rate"}
 )
 """Metrics between 0 and 1 that are told in per cent."""
 
-HIGHER: Final = frozenset({"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "bleu"})
-"""Metrics of which more is better; ``coverage`` should be near its level, of all others less is better."""
+HIGHER: Final = frozenset(
+    {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "bleu", "precision", "recall", "f1", "nab"}
+)
+"""Metrics of which more is better; those in ``LEVELS`` should be near their level, of all others less is better."""
+
+LEVELS: Final = frozenset({"coverage", "alarm_rate"})
+"""Metrics that have no best, but a level to be near."""
 
 RIVALS: Final = {
     "majority": "always answering the most frequent label",
     "mean": "always answering the mean",
+    "linear_filter": "the linear filter",
     "feed_forward": "the feed-forward network",
     "ngram_logistic": "n-gram logistic regression",
     "logistic": "logistic regression on all pixels",
@@ -51,6 +64,8 @@ RIVALS: Final = {
     "repeat_last": "repeating the last value",
     "seasonal_naive": "repeating the last season",
     "random_walk": "the random walk with drift",
+    "windowed_gaussian": "the Gaussian of the values before",
+    "last_change": "the Gaussian of the changes before",
 }
 """Baselines as they are called in a sentence."""
 

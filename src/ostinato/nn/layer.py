@@ -341,6 +341,14 @@ class Layer(torch.nn.RNNBase):
         self.check_input(input.values, input.lengths)
         return RaggedForm(input)
 
+    def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
+        """Raise where torch.nn does, and name the devices if they differ."""
+        super().check_input(input, batch_sizes)
+        weight = self._parameters.get(self._flat_weights_names[0])  # None where it is parametrised
+        if weight is not None and weight.device != input.device:
+            found = f"found input tensor at {input.device} and parameter tensor at {weight.device}"
+            raise RuntimeError(f"Input and parameter tensors are not at the same device, {found}")
+
     def _initial(self, hx: Hidden | None, batch: int, data: Tensor, *, unbatched: bool) -> State:
         """The initial state as ``cell.State`` of ``(L * D, B, ·)``."""
         names = self.cell.State._fields
@@ -361,6 +369,10 @@ class Layer(torch.nn.RNNBase):
             shown = shape[:1] + shape[2:] if unbatched else shape
             if tuple(part.shape) != shown:
                 raise RuntimeError(f"Expected hidden {name} size {shown}, got {list(part.shape)}")
+            if part.device != data.device:
+                raise RuntimeError(f"Expected hidden {name} on {data.device} as the input, got it on {part.device}")
+            if part.dtype != data.dtype and not torch._C._is_any_autocast_enabled():
+                raise RuntimeError(f"Expected hidden {name} of {data.dtype} as the input, got {part.dtype}")
         return like(
             cast("State", self.cell.State(*given)), [part.unsqueeze(1) if unbatched else part for part in given]
         )

@@ -9,7 +9,7 @@ from html import escape
 from typing import Literal, TypeGuard
 from unicodedata import category
 
-from ostinato.evaluation.words import HIGHER, SHARES, amount, metric_name, rival_name
+from ostinato.evaluation.words import HIGHER, LEVELS, SHARES, amount, metric_name, rival_name
 from ostinato.runs.report_style import STYLE
 
 Tone = Literal["good", "open", "bad"]
@@ -221,7 +221,7 @@ def _results(results: Results | None) -> str:
 
 
 def _head(key: str, results: Results) -> str:
-    arrow = "" if key == "coverage" else " ↑" if key in results.higher else " ↓"
+    arrow = "" if key in LEVELS else " ↑" if key in results.higher else " ↓"
     return f"{_text(metric_name(key))}{arrow}"
 
 
@@ -235,6 +235,6 @@ def _best(values: Sequence[float], higher: bool) -> float:
 def _metric(key: str, value: float, best: float, ours: Results | None) -> str:
     sd = ours.sd.get(key) if ours is not None and ours.seeds > 1 else None
     text = _text(amount(key, value, sd, bare=key not in SHARES))
-    # The best by what is shown: two that read the same are both best. A coverage has no best, it has a level.
-    wins = key != "coverage" and math.isfinite(value) and amount(key, value) == amount(key, best)
+    # The best by what is shown: two that read the same are both best.
+    wins = key not in LEVELS and math.isfinite(value) and amount(key, value) == amount(key, best)
     return f"<td class='number'>{f'<strong>{text}</strong>' if wins else text}</td>"

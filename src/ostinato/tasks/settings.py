@@ -11,14 +11,15 @@ class TaskSettings:
     """What is wanted.
 
     Args:
-        name: ``classify``, ``regress``, ``tag``, ``language``, ``forecast``, ``translate`` or
-            ``transcribe``; empty: inferred from the data.
+        name: ``classify``, ``regress``, ``tag``, ``language``, ``forecast``, ``translate``, ``transcribe``, ``music``,
+            ``signal`` or ``detect``; empty: inferred from the data.
         class_weights: ``balanced`` weighs each class by the inverse of its frequency.
         logit_adjustment: how far the loss makes up for rare labels: it is at ``logits + a ln(share of label)``, so
             that the logits favour rare ones; 0: not at all, 1: as if all labels were equally frequent.
         label_smoothing: share of the target's probability spread over all labels.
         horizon: steps to forecast.
-        look_back: steps the forecaster sees; 0: chosen from horizon, season and series length.
+        look_back: steps the forecaster sees; 0: chosen from horizon, season and series length. Of a detector, steps of
+            a training window; 0: 64.
         season: steps of one season; 0: inferred from the training part.
         segment: steps the forecaster reads at once; 0: chosen.
         decode: ``direct`` (all steps of the horizon at once) or ``rollout`` (each output fed back in).
@@ -28,9 +29,15 @@ class TaskSettings:
         beam: beginnings of a translation or transcript that are kept at each step; 1: always the likeliest symbol.
         length_weight: how far the length of a translation is weighed out of its probability, 0 to 1.
         coverage: how much it matters that every step of the source was looked at.
+        alarms: the share of ordinary steps that a detector may give an alarm on.
+        quiet: steps after an alarm in which only a stranger step is another one.
         language: run folder of a language model of characters, which helps to transcribe; empty: none.
         language_weight: how much its logarithm of a text's probability counts beside that of the sound.
         word_bonus: added for every word of a transcript, since a language model favours few.
+        loss: of a signal: ``mse``, ``mae`` or ``esr`` (error-to-signal ratio); ``auto``: ``esr`` for sound, else
+            ``mse``.
+        emphasis: of the loss ``esr``: how far high frequencies are raised before it is taken; 0: not at all.
+        warm_up: first steps of each signal that are neither learned from nor scored: there the memory fills.
         features: feature groups a tagger sees beside the token: ``characters``, ``lower``.
         crf: whether a tagger weighs the labels of a sequence together (a conditional random field over neighbours)
             and answers with the likeliest sequence of labels, not with the likeliest label of each step.
@@ -51,8 +58,13 @@ class TaskSettings:
     beam: int = 5
     length_weight: float = 1.0
     coverage: float = 0.0
+    alarms: float = 0.001
+    quiet: int = 100
     language: str = ""
     language_weight: float = 0.5
     word_bonus: float = 0.0
+    loss: Literal["auto", "mse", "mae", "esr"] = "auto"
+    emphasis: float = 0.85
+    warm_up: int = 0
     features: tuple[str, ...] = ("characters",)
     crf: bool = False

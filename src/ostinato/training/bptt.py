@@ -135,9 +135,10 @@ class Bptt:
 def why_not_carried(model: nn.Module, task: Task) -> str:
     """Why a sequence cannot be run window by window with its state carried over; empty where it can."""
     settings, spec = getattr(model, "settings", None), task.spec
+    if spec.outputs == "horizon":
+        return "a forecast reads its look-back as a whole"
     pooled = spec.outputs == "sequence" and getattr(settings, "pool", "last") != "last"
     obstacles = (
-        (spec.outputs == "horizon", "a forecast reads its look-back as a whole"),
         (bool(task.decoder), "an answer is searched for in the whole sequence"),
         (spec.chain, "a CRF weighs the labels of a whole sequence; set task.crf=false"),
         (
