@@ -15,7 +15,7 @@ WAYS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
 SIDE, FRAMES, RATE = 48, 9, 12
 
 
-def moving_digits(data: Path, work: Path, train: int = 6000, test: int = 1000) -> Path:
+def moving_digits(data: Path, work: Path, train: int = 10_000, test: int = 1000) -> Path:
     """Writes ``train.csv`` and ``test.csv``, with a film, its digit and its direction a row, and gives the first.
 
     Films to learn from show digits of the training images, those of the test digits of the test images.
