@@ -48,6 +48,21 @@ def adding(_data: Path, work: Path) -> Path:
     return write_adding(work / "adding600.jsonl", rows=12_000, steps=600, seed=0)
 
 
+def chorales(data: Path, work: Path) -> Path:
+    """The JSB chorales as MIDI files in three folders, two steps a beat."""
+    from scipy.io import loadmat
+
+    from ostinato.data.media.midi import Tune
+
+    arrays = loadmat(data / "poly_music" / "JSB_Chorales.mat")
+    for part in ("train", "valid", "test"):
+        folder = work / "chorales" / part
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, keys in enumerate(arrays[f"{part}data"][0]):
+            Tune(keys > 0, 2).save(folder / f"{number:03}.mid")
+    return work / "chorales"
+
+
 def enhancers(data: Path, work: Path) -> Path:
     """Two folders, ``train`` without the test's strong enhancers and ``test``, each with a FASTA file a class."""
     parts = {
@@ -169,6 +184,32 @@ RESULTS = (
         "≤ 1.75, and below a 5-gram",
         "{data}/tiny_shakespeare/input.txt --set data.valid=0.02 --set data.test=0.1 --epochs 5 --hidden 512 "
         f"--set training.window=64 --set model.dropout=0.2 {SEEDS}",
+    ),
+    Result(
+        "jsb",
+        "poly_music JSB chorales, the next of 88 keys each",
+        "nats",
+        "≤ 8.43",
+        "{made}/train --valid {made}/valid --test {made}/test --set music.steps_per_beat=2 " + SEEDS,
+        chorales,
+    ),
+    Result(
+        "klon_05",
+        "klon_guitar_pedal, gain 0.5",
+        "esr",
+        "≤ 0.0050",
+        "{data}/klon_guitar_pedal/train/DataIn {data}/klon_guitar_pedal/train/Data50 "
+        "--test {data}/klon_guitar_pedal/valid/DataIn --test {data}/klon_guitar_pedal/valid/Data50 "
+        f"--set task.warm_up=500 {SEEDS}",
+    ),
+    Result(
+        "klon_10",
+        "klon_guitar_pedal, gain 1.0",
+        "esr",
+        "≤ 0.0172",
+        "{data}/klon_guitar_pedal/train/DataIn {data}/klon_guitar_pedal/train/Data100 "
+        "--test {data}/klon_guitar_pedal/valid/DataIn --test {data}/klon_guitar_pedal/valid/Data100 "
+        f"--set task.warm_up=500 {SEEDS}",
     ),
     Result(
         "m4",

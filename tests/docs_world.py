@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import math
 import random
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from films import square, write_film
+from ostinato.data.media.midi import Tune
 from ostinato.data.media.sound import write_sound
 from ostinato.runs.demo_data import write_prose, write_sunspots
 from speech_toys import RATE, sentences
@@ -37,6 +39,8 @@ def make(folder: Path) -> None:
     _genome(folder, generator)
     _spans(folder, generator)
     _talks(folder)
+    _tunes(folder, generator)
+    _pedal(folder)
 
 
 def _table(path: Path, rows: Iterable[Iterable[object]]) -> None:
@@ -136,6 +140,35 @@ def _pairs(folder: Path, generator: random.Random) -> None:
         for suffix, lines in (("de", said), ("en", [[words[word] for word in row] for row in said])):
             text = "\n".join(" ".join(row) for row in lines) + "\n"
             (folder / f"{part}.{suffix}").write_text(text, encoding="utf-8")
+
+
+def _tunes(folder: Path, generator: random.Random) -> None:
+    (folder / "tunes").mkdir()
+    rolls = []
+    for number in range(12):
+        keys = np.zeros((40, 88), dtype=bool)
+        for step in range(40):
+            chord = [39, 43, 46] if step // 8 % 2 else [34, 39, 43]
+            keys[step, [*chord, generator.choice(chord) + 12]] = True
+        Tune(keys).save(folder / "tunes" / f"{number:02}.mid")
+        rolls.append(json.dumps({"roll": keys[:, 34:59].astype(int).tolist()}))
+    (folder / "rolls.jsonl").write_text("\n".join(rolls) + "\n", encoding="utf-8")
+    (folder / "roll.jsonl").write_text(rolls[0] + "\n", encoding="utf-8")
+
+
+def _pedal(folder: Path) -> None:
+    noise = np.random.default_rng(0)
+    for name in ("dry", "wet"):
+        (folder / "pedal" / name).mkdir(parents=True)
+    for number in range(12):
+        dry = 0.3 * np.sin(np.arange(400) * noise.uniform(0.02, 0.3))
+        write_sound(folder / "pedal" / "dry" / f"{number:02}.wav", dry, 8000)
+        write_sound(folder / "pedal" / "wet" / f"{number:02}.wav", np.tanh(4 * dry), 8000)
+    write_sound(folder / "riff.wav", 0.3 * np.sin(np.arange(4000) / 9), 8000)
+    valve = noise.normal(size=400)
+    heat = np.convolve(valve, np.exp(-np.arange(40) / 8) / 8)[:400]
+    rows = [(step, f"{v:.3f}", f"{h:.3f}") for step, (v, h) in enumerate(zip(valve, heat, strict=True))]
+    _table(folder / "plant.csv", [("step", "valve", "heat"), *rows])
 
 
 def _sight(folder: Path, generator: random.Random) -> None:

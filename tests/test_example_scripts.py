@@ -73,6 +73,16 @@ def translate_dates(text: str) -> None:
     assert numbers(r"(\d+)%", text)[0] >= 90
 
 
+def continue_tune(text: str) -> None:
+    assert numbers(r"played, (\d+)%", text)[0] >= 80
+
+
+def distort(text: str) -> None:
+    assert numbers(r"ratio (\S+) against", text)[0] < numbers(r"against (\S+) \(", text)[0]
+    assert numbers(r"error-to-signal ratio (\S+)$", text)[0] < 0.03
+    assert numbers(r"^(\d+) times", text)[0] >= 1
+
+
 def films(text: str) -> None:
     assert numbers(r"new films: (\d+)%", text)[0] >= 90
     assert "without memory" in text
@@ -108,6 +118,8 @@ CHECKS = [
     look_inside,
     speak_digits,
     translate_dates,
+    continue_tune,
+    distort,
     films,
     next_frame,
     write_text,

@@ -48,6 +48,10 @@ PICTURES: dict[str, Callable[[], str]] = {
         {"input": np.random.default_rng(0).random((6, 9)), HOSTILE[1]: -np.ones((6, 3))}, HOSTILE
     ),
     "gates without symbols": lambda: plots.gates({"f": np.zeros((200, 100))}),
+    "tune": lambda: plots.piano_roll(np.eye(20, 84) + np.eye(20, 84, k=30), HOSTILE * 14, given=8),
+    "silent tune": lambda: plots.piano_roll(np.zeros((5, 3)), "abc"),
+    "no tune": lambda: plots.piano_roll(np.zeros((0, 3)), "abc"),
+    "waves": lambda: plots.waves([0.1, np.nan, 0.3], {HOSTILE[0]: np.zeros(3), "b": np.ones(3)}, start=7),
     "gates of letters": lambda: plots.gates({"f": np.full((3, 2), 0.5)}, ["a", " ", "$"]),
 }  # fmt: skip
 
@@ -114,6 +118,10 @@ def test_wrong_arrays_are_refused() -> None:
         plots.baselines({"a": (np.nan, 0, 0)}, {}, label="x", higher_is_better=True)
     with pytest.raises(ValueError, match="not empty"):
         plots.gates({})
+    with pytest.raises(ValueError, match="2 names for keys of shape"):
+        plots.piano_roll(np.zeros((5, 3)), "ab")
+    with pytest.raises(ValueError, match="'a' has 2 steps, the truth 3"):
+        plots.waves(np.zeros(3), {"a": np.zeros(2)})
     with pytest.raises(ValueError, match="differ"):
         plots.gates({"a": np.zeros((3, 2)), "b": np.zeros((4, 2))})
     with pytest.raises(ValueError, match="differ"):

@@ -24,7 +24,9 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Text = Annotated[list[str] | None, typer.Option("--text", help="A text instead of INPUT; may be repeated.")]
 READ = "Rows to predict: a file or a folder; - for what comes on standard input: raw 16-bit sound, a detector's values."
-Out = Annotated[str | None, typer.Option(help="A .csv, .parquet or .jsonl file instead of standard output.")]
+Out = Annotated[
+    str | None, typer.Option(help="A .csv, .parquet or .jsonl file instead of standard output; of sound, a .wav.")
+]
 
 
 @commands.command("predict")
@@ -36,19 +38,26 @@ def predict_command(
     window: Annotated[int, typer.Option(help="Along DNA: an answer for each window of so many bases.")] = 0,
     step: Annotated[int, typer.Option(help="Bases from one window to the next.  [--window]")] = 0,
     label: Annotated[str, typer.Option(help="The label whose probability a .bedgraph holds.")] = "",
-    out: Annotated[str | None, typer.Option(help="A .csv, .parquet, .jsonl, .bed or .bedgraph file.")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="A .csv, .parquet, .jsonl, .bed or .bedgraph file; of sound, a .wav.")
+    ] = None,
     device: Device = "auto",
 ) -> None:
     """Answer every row of a file; the target may be absent.
 
-    Prints CSV; of a single sound to transcribe its text; along DNA it writes a track.
+    Prints CSV; of a single sound to transcribe its text; along DNA it writes a track; --out new.wav
+    renders a sound from a sound.
     """
     with ending():
         rows = _source(source, text)
+        from ostinato.data.media import kind_of
         from ostinato.runs.loaded import load
         from ostinato.runs.track import is_track, write_track
 
         model = load(run, device=device)
+        if out and source and source != "-" and kind_of(out) == "audio":
+            _render(model, source, out)
+            return
         if source == "-":
             if out is not None or best:
                 raise UsageError("live answers are written as they come: leave --out and --best out")
@@ -67,6 +76,28 @@ def predict_command(
             emit(model.best(rows, best) if best else model.predict(rows), out)
         for note in model.notes(rows):
             typer.echo(f"note: {note}", err=True)
+
+
+def _render(model: LoadedModel, source: str, out: str) -> None:
+    """Makes a sound of a sound; says how fast."""
+    from time import monotonic
+
+    from ostinato.runs.render import render
+
+    told = monotonic()
+
+    def tell(share: float) -> None:
+        nonlocal told
+        if monotonic() - told > 2.0:
+            told = monotonic()
+            typer.echo(f"{share:.0%} …", err=True)
+
+    made = render(model.live(), source, out, tell)
+    typer.echo(
+        f"{out}: {made.duration:.2f} s of sound in {made.seconds:.3f} s, {made.factor:.1f} times faster than real time"
+    )
+    if made.clipped:
+        typer.echo(f"note: {made.clipped:,} samples lay beyond full scale and were clipped", err=True)
 
 
 @commands.command("evaluate")

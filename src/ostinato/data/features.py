@@ -13,6 +13,7 @@ from ostinato.data.examples import Batch, SequenceExamples
 from ostinato.data.media.base import Media
 from ostinato.data.media.film import Films
 from ostinato.data.media.image import Images
+from ostinato.data.media.rolls import Rolls
 from ostinato.data.media.sounds import Sounds
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
@@ -28,6 +29,7 @@ ENCODERS: Final[dict[Kind, type[Media]]] = {
     Kind.AUDIO: Sounds,
     Kind.VIDEO: Films,
     Kind.IMAGE: Images,
+    Kind.MIDI: Rolls,
 }
 """What reads the files of a column."""
 

@@ -129,6 +129,9 @@ def _guess_list(series: pl.Series, *, target: bool) -> Guess:
 
 def _guess_target(series: pl.Series) -> Guess:
     """A target is a category where its values repeat; else a number, or a text to be written."""
+    media = _media(series)
+    if media is not None:
+        return media
     text = as_text(series).drop_nulls()
     distinct, count = text.n_unique(), len(text)
     values, bad = to_numbers(series)

@@ -1,4 +1,4 @@
-"""The ``data`` group of a recipe, and the groups of sound and sight, which it carries to whoever reads files."""
+"""The ``data`` group of a recipe, and the groups of sound, sight and notes, which it carries to whoever reads files."""
 
 from __future__ import annotations
 
@@ -57,6 +57,17 @@ class VisionSettings:
 
 
 @dataclass(frozen=True)
+class MusicSettings:
+    """How notes are read.
+
+    Args:
+        steps_per_beat: steps a quarter note is cut into: 1 to 96; 4: a step is a sixteenth.
+    """
+
+    steps_per_beat: int = 4
+
+
+@dataclass(frozen=True)
 class DataSettings:
     """Which columns are read, as what, and how rows are split.
 
@@ -90,6 +101,7 @@ class DataSettings:
         fold: ``"3/10"`` tests on the third of ten folds instead; empty: one split.
         audio: a group of its own.
         vision: a group of its own.
+        music: a group of its own.
     """
 
     target: str = ""
@@ -113,3 +125,4 @@ class DataSettings:
     fold: str = ""
     audio: AudioSettings = field(default_factory=AudioSettings)
     vision: VisionSettings = field(default_factory=VisionSettings)
+    music: MusicSettings = field(default_factory=MusicSettings)

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     AUDIO     ``list[pathlib.Path]``: a sound file each
     VIDEO     ``list[pathlib.Path]``: a film each, or a folder of its frames
     IMAGE     ``list[pathlib.Path]``: an image each; or its pixels, ``numpy.ndarray (height, width)`` uint8
+    MIDI      ``list[pathlib.Path]``: a file of notes each
     NUMBER    ``numpy.ndarray (rows,)`` float64, NaN where missing
     CATEGORY  ``list[str]``
     TIME      ``list[numpy.ndarray]``: ``(T,)`` datetime64[ns] each, aligned with a series
@@ -40,13 +41,14 @@ class Kind(StrEnum):
     AUDIO = "audio"
     VIDEO = "video"
     IMAGE = "image"
+    MIDI = "midi"
     NUMBER = "number"
     CATEGORY = "category"
     TIME = "time"
     ID = "id"
 
 
-MEDIA_KINDS = frozenset({Kind.AUDIO, Kind.VIDEO, Kind.IMAGE})
+MEDIA_KINDS = frozenset({Kind.AUDIO, Kind.VIDEO, Kind.IMAGE, Kind.MIDI})
 SEQUENCE_KINDS = frozenset({Kind.TEXT, Kind.TOKENS, Kind.DNA, Kind.SERIES}) | MEDIA_KINDS
 
 

@@ -12,10 +12,11 @@ from ostinato.errors import UsageError, nearest
 from ostinato.evaluation import transcription, translation
 from ostinato.evaluation.anomalies import last_change, windowed_gaussian
 from ostinato.evaluation.around import step_logistic
-from ostinato.evaluation.constant import majority, mean
+from ostinato.evaluation.constant import flips, majority, mean
 from ostinato.evaluation.feed_forward import feed_forward
 from ostinato.evaluation.ground import Ground
 from ostinato.evaluation.kgram_model import kgram
+from ostinato.evaluation.linear_filter import linear_filter
 from ostinato.evaluation.logistic import logistic
 from ostinato.evaluation.ngrams import ngram_logistic
 from ostinato.evaluation.series import SERIES_BASELINES
@@ -23,6 +24,7 @@ from ostinato.evaluation.words import RIVALS as NAMES
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.forecast import Forecast
 from ostinato.tasks.forecast_windows import WindowExamples
+from ostinato.tasks.music import Music
 from ostinato.training import OptimizerSettings, TrainingSettings
 
 __all__ = ["BASELINES", "NAMES", "ask", "baseline"]
@@ -42,6 +44,8 @@ def _ngrams(ground: Ground) -> Outputs:
 def _series(name: str) -> Callable[[Ground], Outputs]:
     def answer(ground: Ground) -> Outputs:
         task, examples = ground.task, ground.test
+        if name == "repeat_last" and isinstance(task, Music):
+            return ground.answer(flips(ground), examples)
         if not isinstance(task, Forecast) or not isinstance(examples, WindowExamples):
             raise UsageError(f"{name} forecasts series; the task '{task.name}' does not")
         return SERIES_BASELINES[name](examples, task.quantiles, task.season)
@@ -52,6 +56,7 @@ def _series(name: str) -> Callable[[Ground], Outputs]:
 BASELINES: Final[dict[str, Callable[[Ground], Outputs]]] = {
     "majority": _module(majority),
     "mean": _module(mean),
+    "linear_filter": _module(linear_filter),
     "feed_forward": _module(feed_forward),
     "ngram_logistic": _ngrams,
     "logistic": _module(logistic),

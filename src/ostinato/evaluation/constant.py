@@ -10,6 +10,8 @@ from ostinato.data.examples import Batch, SequenceExamples
 from ostinato.errors import UsageError
 from ostinato.evaluation.ground import Ground
 from ostinato.tasks.base import target_array
+from ostinato.tasks.music import Music
+from ostinato.tasks.signal import Signal
 
 State = tuple[Tensor, ...]
 
@@ -44,6 +46,22 @@ class Lookup(nn.Module):
         return self.table[batch.inputs.values], ()
 
 
+class Switch(nn.Module):
+    """``on (K,)`` where the last step is 1, ``off (K,)`` where it is 0."""
+
+    def __init__(self, on: Tensor, off: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("on", on)
+        self.register_buffer("off", off)
+        self.on: Tensor
+        self.off: Tensor
+
+    def forward(self, batch: Batch, state: State | None = None) -> tuple[Tensor, State]:
+        """``(N, K)``, and no state."""
+        del state
+        return torch.where(batch.inputs.values > 0, self.on, self.off), ()
+
+
 def majority(ground: Ground) -> nn.Module:
     """The label that is most frequent in training, with the shares of all labels as probabilities.
 
@@ -64,15 +82,40 @@ def majority(ground: Ground) -> nn.Module:
 
 
 def mean(ground: Ground) -> nn.Module:
-    """The mean of the training targets, for every sequence.
+    """The mean of the training targets, for every sequence or step; of keys, how often each sounds.
 
     Raises:
         UsageError: the task answers with labels.
     """
     truth = target_array(ground.train)
+    if isinstance(ground.task, Music):
+        return Constant(log_odds(truth.sum(0, dtype=np.float64), len(truth)), per_step=True)
+    if isinstance(ground.task, Signal):
+        means = np.nanmean(truth, axis=0, dtype=np.float64)
+        return Constant(torch.from_numpy(np.nan_to_num(means)).float(), per_step=True)
     if ground.task.spec.outputs != "sequence" or not np.issubdtype(truth.dtype, np.floating):
         raise UsageError(f"mean needs a number a sequence; the task '{ground.task.name}' has none")
     return Constant(torch.tensor([float(np.nanmean(truth, dtype=np.float64))]), per_step=False)
+
+
+def flips(ground: Ground) -> nn.Module:
+    """Each key goes on as it is, or changes, as often as in training: ``p(on | on)`` and ``p(on | off)`` of its own.
+
+    Raises:
+        UsageError: the task is not music.
+    """
+    examples, task = ground.train, ground.task
+    if not isinstance(task, Music) or not isinstance(examples, SequenceExamples):
+        raise UsageError(f"repeat_last needs series or keys; the task '{task.name}' has neither")
+    before, after = examples.inputs.values.numpy() > 0, target_array(examples) > 0
+    on = log_odds((before & after).sum(0), before.sum(0))
+    off = log_odds((~before & after).sum(0), (~before).sum(0))
+    return Switch(on, off)
+
+
+def log_odds(count: np.ndarray, total: np.ndarray | int) -> Tensor:
+    """``ln p / (1 - p)`` of ``p = (count + 1/2) / (total + 1)``, which is never 0 or 1 (Krichevsky and Trofimov)."""
+    return torch.from_numpy(np.log((count + 0.5) / (total - count + 0.5))).float()
 
 
 def _shares(truth: np.ndarray, size: int) -> np.ndarray:

@@ -53,6 +53,7 @@ LEVELS: Final = frozenset({"coverage", "alarm_rate"})
 RIVALS: Final = {
     "majority": "always answering the most frequent label",
     "mean": "always answering the mean",
+    "linear_filter": "the linear filter",
     "feed_forward": "the feed-forward network",
     "ngram_logistic": "n-gram logistic regression",
     "logistic": "logistic regression on all pixels",

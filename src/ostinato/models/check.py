@@ -27,6 +27,10 @@ def check(spec: Spec, settings: ModelSettings) -> None:
     _start(settings)
     if settings.tied:
         _tied(spec)
+    if settings.skip and (spec.inputs != "values" or spec.outputs != "step"):
+        raise UsageError(
+            "model.skip adds values to an answer a step, and this task has none such: set model.skip=false"
+        )
 
 
 def _start(settings: ModelSettings) -> None:

@@ -19,7 +19,7 @@ from ostinato.sequences import Ragged
 
 
 class SequenceModel(nn.Module):
-    """``y = head(stack(front(batch)))``.
+    """``y = head(stack(front(batch)))``, and with ``settings.skip`` the values of the batch are added.
 
     For an answer a sequence, the steps are pooled (``settings.pool``) and a linear layer answers; for an answer a step,
     the linear layer answers at every step, or gives potentials where the answers are a chain. No answer depends on the
@@ -50,6 +50,10 @@ class SequenceModel(nn.Module):
         else:
             kind = ChainHead if spec.chain else StepHead
             self.head = kind(size, answers, dropout=dropout)
+        self.skip: nn.Module | None = None
+        if settings.skip:
+            same = spec.input_size == answers
+            self.skip = nn.Identity() if same else nn.Linear(spec.input_size, answers, bias=False)
 
     def embed(self, batch: Batch) -> Ragged:
         """The float inputs ``(N, I)`` of the stack."""
@@ -76,7 +80,8 @@ class SequenceModel(nn.Module):
         if self.settings.segment > 1:
             inputs = segments(inputs, self.settings.segment)
         steps, final = self.stack(inputs, state)
-        return self._answer(steps, final), final
+        answers = self._answer(steps, final)
+        return answers if self.skip is None else answers + self.skip(batch.inputs.values), final
 
     def _answer(self, steps: Ragged, final: State) -> Tensor:
         if isinstance(self.head, SequenceHead):

@@ -39,6 +39,8 @@ class ModelSettings:
         forget_bias: where the forget gate's bias of an LSTM or a variant begins; ``chrono`` draws it instead.
         learned_state: whether the initial state is learned.
         tied: whether the output weights of a model that writes are its embedding.
+        skip: whether what comes in is added to what goes out (through a linear layer where their sizes differ), so that
+            the layers learn the difference only; of values with an answer a step.
         attention: of a model that writes from a sequence: ``multiplicative`` (Luong: the states first, then all of them
             look at the source at once), ``additive`` (Bahdanau: a look before every step, fed in) or ``none``.
         scheduled_sampling: share of the symbols that such a model reads from itself in training, not from the target.
@@ -74,5 +76,6 @@ class ModelSettings:
     forget_bias: float = 1.0
     learned_state: bool = False
     tied: bool = False
+    skip: bool = False
     attention: Literal["none", "multiplicative", "additive"] = "multiplicative"
     scheduled_sampling: float = 0.0

@@ -8,6 +8,8 @@ from ostinato.plots.curves import learning_curves, losses
 from ostinato.plots.fan import forecast_fan
 from ostinato.plots.gates import gates
 from ostinato.plots.memory import memory
+from ostinato.plots.piano_roll import piano_roll
+from ostinato.plots.waves import waves
 
 __all__ = [
     "anomalies",
@@ -19,4 +21,6 @@ __all__ = [
     "learning_curves",
     "losses",
     "memory",
+    "piano_roll",
+    "waves",
 ]

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import torch
 
 from ostinato.data.examples import Batch, Examples
+from ostinato.data.media.midi import NAMES, Tune, read_midi
 from ostinato.data.table import MEDIA_KINDS, Kind, Table
-from ostinato.decoding import Sampling, samples
+from ostinato.decoding import Live, Sampling, continuation, samples
 from ostinato.decoding.listen import Listener
+from ostinato.decoding.tunes import music
 from ostinato.decoding.written import best
 from ostinato.errors import DataError, UsageError, nearest
 from ostinato.evaluation.memory import MemoryProfile, memory_profile
@@ -137,10 +140,10 @@ class LoadedModel:
             table = task.divide(table, data, replace(self.recipe.task, horizon=task.horizon), 0).test
         elif isinstance(task, Detect):
             pass  # it has metrics without labels too
-        elif target and target not in table.columns:
+        elif target and target not in table.columns and not any(target in column.channels for column in table):
             hint = nearest(target, list(table.columns))
             raise DataError(f"there is no column '{target}' to compare the answers with.{hint}", path=table.path)
-        elif target and len(table[target].missing) == len(table):
+        elif target in table.columns and len(table[target].missing) == len(table):
             raise DataError("there is nothing to compare the answers with: no row has a value", column=target)
         examples = task.examples(table)
         return task.metrics(predict(self.model, task, examples), examples)
@@ -197,6 +200,39 @@ class LoadedModel:
             condition=self._condition(condition),
             count=count,
         )
+
+    def play(self, prompt: Source, *, length: int = 64, sampling: Sampling | None = None, seed: int = 0) -> Tune:
+        """The tune of ``prompt`` and how the model goes on with it; see :func:`ostinato.decoding.continuation`.
+
+        Args:
+            prompt: a file of notes, or a piano roll as the model learned from.
+            length: steps after it.
+            sampling: temperature and top-k.
+            seed: the same seed plays the same.
+
+        Raises:
+            UsageError: the model is no model of music, its keys are not a piano's, or a value is out of range.
+            DataError: the prompt cannot be read.
+        """
+        task = music(self.task)
+        table = self.read(prompt)
+        if len(table) != 1:
+            raise UsageError(f"a prompt is one tune, but there are {len(table)}: name one of them")
+        given = task.tunes(table).values
+        played = continuation(self.model, task, given, length=length, sampling=sampling, seed=seed)
+        keys = np.concatenate([given.numpy() > 0, played])
+        if task.rolls is None:
+            return Tune(keys, names=NAMES if len(task.keys) == len(NAMES) else task.keys)
+        start = read_midi(table[task.column].values[0], task.rolls.steps_per_beat)
+        return replace(start, keys=keys)
+
+    def live(self) -> Live:
+        """The model as something that goes along with a signal while it comes in; see :class:`ostinato.decoding.Live`.
+
+        Raises:
+            UsageError: it is no model of signals.
+        """
+        return Live(self.model, self.task)
 
     def _condition(self, given: str | Mapping[str, str | float] | None) -> Mapping[str, str | float]:
         if given is None or isinstance(given, Mapping):
@@ -267,8 +303,6 @@ class LoadedModel:
         return Inspected(steps, inside, memory_profile(self.model, task, one), answer)
 
     def _answer(self, table: Table, row: int) -> pl.DataFrame:
-        import numpy as np
-
         one = table.take(np.array([row]))
         return self.task.frame(predict(self.model, self.task, self.task.examples(one)), one)
 

@@ -30,7 +30,7 @@ from ostinato.version import __version__
 
 FORMAT_VERSION = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-STORED = ("data", "audio", "vision", "task", "model")
+STORED = ("data", "audio", "vision", "music", "task", "model")
 """The groups of the recipe that a model folder holds."""
 PICKLES = frozenset({".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".npy", ".npz"})
 """Files that may hold a pickle, which runs code when it is loaded."""

@@ -11,7 +11,7 @@ import polars as pl
 import torch
 
 from ostinato import plots
-from ostinato.decoding import Sampling, samples
+from ostinato.decoding import Sampling, continuation, samples
 from ostinato.decoding.written import looked
 from ostinato.evaluation.baselines import NAMES
 from ostinato.evaluation.seeds import spread
@@ -24,7 +24,7 @@ from ostinato.runs.page_alarms import rung, strangest
 from ostinato.runs.prepare import Prepared
 from ostinato.runs.report import Picture, Report, Results, Sample, Sheet, report
 from ostinato.runs.result import Result
-from ostinato.tasks import Classify, Detect, Forecast, Language, Tag
+from ostinato.tasks import Classify, Detect, Forecast, Language, Music, Signal, Tag
 from ostinato.tasks.base import target_array
 from ostinato.tasks.labels import best
 from ostinato.version import __version__
@@ -33,6 +33,10 @@ SHOWN = 10
 """Examples of the worst answers."""
 FANS = 3
 """Forecasts that are drawn."""
+TUNES, GIVEN = 2, 64
+"""Tunes whose continuation is drawn, and most steps of each that are given."""
+STRETCH = 400
+"""Steps of a signal that are drawn."""
 LOOKS = 3
 """Answers whose attention is drawn."""
 BEFORE = 4
@@ -100,6 +104,10 @@ def pictures(prepared: Prepared, learned: Learned, result: Result) -> Iterator[P
         yield from _fans(prepared, result)
     if isinstance(task, Detect):
         yield from rung(task, prepared.division.test, result.outputs)
+    if isinstance(task, Music):
+        yield from _tunes(prepared, learned)
+    if isinstance(task, Signal):
+        yield from _waves(prepared, result)
     yield from _looks(prepared, learned)
     memory = result.memory
     svg = plots.memory(memory.lags.tolist(), memory.influence.tolist(), half=memory.half, reach=memory.reach)
@@ -160,6 +168,40 @@ def _fans(prepared: Prepared, result: Result) -> Iterator[Picture]:
         yield Picture(f"Forecast of {name}", svg)
         if len(seen) == FANS:
             return
+
+
+def _tunes(prepared: Prepared, learned: Learned) -> Iterator[Picture]:
+    """How the model goes on with the first test tunes after their first half, or first steps."""
+    task = prepared.task
+    assert isinstance(task, Music)
+    tunes = task.tunes(prepared.division.test)
+    rows = [row for row, length in enumerate(tunes.lengths.tolist()) if length > 1][:TUNES]
+    for row in rows:
+        whole = tunes.take(torch.tensor([row])).values
+        given = whole[: min(GIVEN, (len(whole) + 1) // 2)]
+        played = continuation(learned.model, task, given, length=GIVEN, sampling=Sampling(), seed=learned.seed)
+        keys = np.concatenate([given.numpy() > 0, played])
+        svg = plots.piano_roll(keys, task.keys, given=len(given), title=f"Test tune {row + 1} and its continuation")
+        told = f"Blue is the beginning of test tune {row + 1}; after the line the model plays (temperature 1)."
+        yield Picture(f"How it goes on with test tune {row + 1}", svg, told)
+
+
+def _waves(prepared: Prepared, result: Result) -> Iterator[Picture]:
+    """The stretch of the test part where most is going on, beside the best baseline."""
+    task, name = prepared.task, prepared.recipe.model.cell
+    truth = task.scale_out.decode(target_array(prepared.test))[:, 0]  # type: ignore[attr-defined]
+    lengths = prepared.test.lengths.numpy()
+    for row in np.flatnonzero(lengths)[:1].tolist():
+        first = int(lengths[:row].sum())
+        loud = np.nan_to_num(np.abs(truth[first : first + lengths[row]]))
+        sums = np.convolve(loud, np.ones(min(STRETCH, len(loud))), "valid")
+        place = int(sums.argmax())
+        part = slice(first + place, first + place + min(STRETCH, len(loud)))
+        best = result.verdict.best
+        rivals = {NAMES.get(best, best): result.baselines[best]["value"][part, 0]} if best else {}
+        answers = {CELLS[name]: result.outputs["value"][part, 0], **rivals}
+        svg = plots.waves(truth[part], answers, start=place + 1, title="A stretch of a test signal")
+        yield Picture(f"Test signal {row + 1}", svg, f"{STRETCH} steps at most, where the signal is loudest.")
 
 
 def _looks(prepared: Prepared, learned: Learned) -> Iterator[Picture]:

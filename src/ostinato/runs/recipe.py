@@ -11,7 +11,7 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 import yaml
 
-from ostinato.data.settings import AudioSettings, DataSettings, VisionSettings
+from ostinato.data.settings import AudioSettings, DataSettings, MusicSettings, VisionSettings
 from ostinato.errors import UsageError, nearest
 from ostinato.models.settings import ModelSettings
 from ostinato.tasks.settings import TaskSettings
@@ -104,6 +104,7 @@ GROUPS: dict[str, Any] = {
     "data": DataSettings,
     "audio": AudioSettings,
     "vision": VisionSettings,
+    "music": MusicSettings,
     "task": TaskSettings,
     "model": ModelSettings,
     "training": TrainingSettings,
@@ -111,7 +112,7 @@ GROUPS: dict[str, Any] = {
     "files": Files,
 }
 """The groups of a recipe."""
-CARRIED = ("audio", "vision")
+CARRIED = ("audio", "vision", "music")
 """The groups that the data group carries."""
 
 

@@ -6,8 +6,10 @@ from ostinato.tasks.detect import Detect
 from ostinato.tasks.forecast import Forecast
 from ostinato.tasks.infer import Choice, infer
 from ostinato.tasks.language import Language
+from ostinato.tasks.music import Music
 from ostinato.tasks.regress import Regress
 from ostinato.tasks.settings import TaskSettings
+from ostinato.tasks.signal import Signal
 from ostinato.tasks.tag import Tag
 from ostinato.tasks.transcribe import Transcribe
 from ostinato.tasks.translate import Translate
@@ -21,6 +23,8 @@ TASKS: dict[str, type[Task]] = {
     "detect": Detect,
     "translate": Translate,
     "transcribe": Transcribe,
+    "music": Music,
+    "signal": Signal,
 }
 """Name of a task to its class."""
 
@@ -31,8 +35,10 @@ __all__ = [
     "Detect",
     "Forecast",
     "Language",
+    "Music",
     "Outputs",
     "Regress",
+    "Signal",
     "Tag",
     "Task",
     "TaskSettings",

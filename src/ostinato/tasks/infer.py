@@ -17,6 +17,15 @@ FEW_NUMBERS = 20
 """A target of at most so many different whole numbers, each seen ten times on average, is read as labels."""
 
 
+_MEANT = {
+    Kind.TAGS: ("tag", "has a label a step"),
+    Kind.SERIES: ("forecast", "is a series"),
+    Kind.AUDIO: ("signal", "is sound to be made of sound"),
+    Kind.MIDI: ("music", "holds files of notes"),
+}
+"""The task that a target's kind alone decides, and why."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """A task: a key of ``TASKS``, why, and its target column (empty where it needs none)."""
@@ -81,6 +90,12 @@ def _of_speech(table: Table, data: DataSettings) -> Choice | None:
 
 def _of_text(table: Table, data: DataSettings) -> Choice | None:
     rest = [column for column in table if column.name not in {data.id, data.time} and column.kind != Kind.ID]
+    if [column.kind for column in rest] == [Kind.AUDIO, Kind.AUDIO]:
+        return Choice("signal", f"there are two sounds a row, '{rest[1].name}' from '{rest[0].name}'", rest[1].name)
+    if len(rest) == 1 and rest[0].kind == Kind.MIDI:
+        return Choice(
+            "music", f"'{rest[0].name}' holds files of notes and there is nothing else to predict", rest[0].name
+        )
     if len(rest) == 1 and rest[0].kind in {Kind.TEXT, Kind.TOKENS, Kind.DNA}:
         return Choice("language", f"'{rest[0].name}' is text and there is nothing else to predict", rest[0].name)
     return None
@@ -90,16 +105,15 @@ def _by_target(table: Table, target: Column, data: DataSettings) -> Choice:
     name, sequences = target.name, _sequences(table, data, target.name)
     if target.kind == Kind.NUMBER:
         return _of_numbers(target)
+    if target.kind in _MEANT:
+        task, why = _MEANT[target.kind]
+        return Choice(task, f"'{name}' {why}", name)
     if target.kind in {Kind.TEXT, Kind.TOKENS, Kind.DNA} or (data.inputs and not sequences):
         if sequences:
             task = "transcribe" if sequences[0].kind == Kind.AUDIO else "translate"
             return Choice(task, f"'{name}' is {target.kind.value} to be written from '{sequences[0].name}'", name)
         given = ", ".join(f"'{one}'" for one in data.inputs)
         return Choice("language", f"'{name}' is text{f' to be written from {given}' if given else ''}", name)
-    if target.kind == Kind.TAGS:
-        return Choice("tag", f"'{name}' has a label a step", name)
-    if target.kind == Kind.SERIES:
-        return Choice("forecast", f"'{name}' is a series", name)
     return Choice("classify", f"'{name}' holds labels", name)
 
 

@@ -49,6 +49,12 @@ def rmse(truth: np.ndarray, answer: np.ndarray) -> float:
     return float(np.sqrt(mse(truth, answer)))
 
 
+def esr(truth: np.ndarray, answer: np.ndarray) -> float:
+    """Error-to-signal ratio ``sum (y - y')^2 / sum y^2``; NaN of silence."""
+    energy = float(np.square(truth).sum())
+    return float(np.square(truth - answer).sum()) / energy if energy else float("nan")
+
+
 def of_nats(nats: float) -> dict[str, float]:
     """A mean negative log likelihood a symbol as ``nats``, ``bits = nats / ln 2`` and ``perplexity = exp(nats)``."""
     return {"nats": nats, "bits": nats / float(np.log(2)), "perplexity": float(np.exp(min(nats, 700.0)))}

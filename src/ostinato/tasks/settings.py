@@ -11,8 +11,8 @@ class TaskSettings:
     """What is wanted.
 
     Args:
-        name: ``classify``, ``regress``, ``tag``, ``language``, ``forecast``, ``translate``,
-            ``transcribe`` or ``detect``; empty: inferred from the data.
+        name: ``classify``, ``regress``, ``tag``, ``language``, ``forecast``, ``translate``, ``transcribe``, ``music``,
+            ``signal`` or ``detect``; empty: inferred from the data.
         class_weights: ``balanced`` weighs each class by the inverse of its frequency.
         logit_adjustment: how far the loss makes up for rare labels: it is at ``logits + a ln(share of label)``, so
             that the logits favour rare ones; 0: not at all, 1: as if all labels were equally frequent.
@@ -34,6 +34,10 @@ class TaskSettings:
         language: run folder of a language model of characters, which helps to transcribe; empty: none.
         language_weight: how much its logarithm of a text's probability counts beside that of the sound.
         word_bonus: added for every word of a transcript, since a language model favours few.
+        loss: of a signal: ``mse``, ``mae`` or ``esr`` (error-to-signal ratio); ``auto``: ``esr`` for sound, else
+            ``mse``.
+        emphasis: of the loss ``esr``: how far high frequencies are raised before it is taken; 0: not at all.
+        warm_up: first steps of each signal that are neither learned from nor scored: there the memory fills.
         features: feature groups a tagger sees beside the token: ``characters``, ``lower``.
         crf: whether a tagger weighs the labels of a sequence together (a conditional random field over neighbours)
             and answers with the likeliest sequence of labels, not with the likeliest label of each step.
@@ -59,5 +63,8 @@ class TaskSettings:
     language: str = ""
     language_weight: float = 0.5
     word_bonus: float = 0.0
+    loss: Literal["auto", "mse", "mae", "esr"] = "auto"
+    emphasis: float = 0.85
+    warm_up: int = 0
     features: tuple[str, ...] = ("characters",)
     crf: bool = False

@@ -174,6 +174,7 @@ _MAKERS: dict[Kind, Callable[[Cells, str], Column]] = {
     Kind.AUDIO: _media(Kind.AUDIO),
     Kind.VIDEO: _media(Kind.VIDEO),
     Kind.IMAGE: _media(Kind.IMAGE),
+    Kind.MIDI: _media(Kind.MIDI),
     Kind.TIME: _time,
     Kind.ID: _id,
 }

@@ -1,4 +1,4 @@
-"""Media: files of sound, film and images, by their names; one row a format.
+"""Media: files of sound, film, images and notes, by their names; one row a format.
 
 What turns the files of a column into the steps of sequences is a :class:`Media`, one for each kind.
 """
@@ -14,13 +14,14 @@ from ostinato.data.table import Kind
 SUFFIXES: Final[dict[str, Kind]] = {
     **dict.fromkeys((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"), Kind.AUDIO),
     **dict.fromkeys((".mp4", ".m4v", ".webm", ".avi", ".mkv", ".mov"), Kind.VIDEO),
+    **dict.fromkeys((".mid", ".midi"), Kind.MIDI),
     **dict.fromkeys((".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".gif", ".tif", ".tiff"), Kind.IMAGE),
 }
 """What a file holds, by its suffix."""
 
 
 def kind_of(path: str | Path) -> Kind | None:
-    """What a file holds by its name; None: no sound, film or image."""
+    """What a file holds by its name; None: no sound, film, image or notes."""
     return SUFFIXES.get(Path(path).suffix.lower())
 
 

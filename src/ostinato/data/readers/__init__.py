@@ -13,6 +13,7 @@ from ostinato.data.readers.delimited import read_delimited
 from ostinato.data.readers.fasta import read_fasta, read_fastq
 from ostinato.data.readers.folder import read_files, read_folder
 from ostinato.data.readers.idx import BYTES, read_idx
+from ostinato.data.readers.media import read_pairs
 from ostinato.data.readers.parallel import apart, read_lines, read_parallel
 from ostinato.data.readers.parquet import read_parquet
 from ostinato.data.readers.records import read_records
@@ -79,7 +80,8 @@ def read(path: str | Path | Sequence[str | Path], settings: DataSettings, layout
         return read_files([Path(one) for one in path], settings)
     files = apart(path)
     if len(files) > 1:
-        return read_parallel(files, settings)
+        media = all(file.is_dir() or kind_of(file) for file in files)
+        return read_pairs(files) if media else read_parallel(files, settings)
     path = Path(path)
     if path.is_dir() or kind_of(path):
         return read_folder(path, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ostinato.data.cells import plural
@@ -10,6 +11,7 @@ from ostinato.data.table import Column, Kind, Table
 from ostinato.errors import DataError
 
 LABEL, NAME = "label", "name"
+SOURCE, TARGET = "source", "target"
 
 
 def media_files(folder: Path, *, films: bool = False) -> dict[str, list[Path]]:
@@ -79,3 +81,34 @@ def read_media(path: Path, *, films: bool = False) -> Table:
         counts = ", ".join(f"{name} {len(inside):,}" for name, inside in found.items())
         notes.append(f"{plural(len(found), 'folder')}, each a class: {counts}")
     return Table(columns, path, notes=tuple(notes))
+
+
+def read_pairs(paths: Sequence[Path]) -> Table:
+    """Two folders of files with the same names (suffixes aside), or two files: ``source``, ``target`` and ``name``.
+
+    Raises:
+        DataError: they hold classes, or a file of one has no partner in the other.
+    """
+    sides = []
+    for path in paths:
+        table = read_media(path)
+        if LABEL in table.columns:
+            raise DataError(
+                "holds folders of files: of two parallel folders each holds the files themselves", path=path
+            )
+        sides.append(next(column for column in table if column.name != NAME))
+    stems = [[file.stem for file in side.values] for side in sides]
+    if all(path.is_file() for path in paths):
+        stems = [stems[0], stems[0]]
+    for mine, theirs, other in ((stems[0], stems[1], paths[1]), (stems[1], stems[0], paths[0])):
+        alone = sorted(set(mine) - set(theirs))
+        if alone or len(set(mine)) < len(mine):
+            twice = [] if alone else [stem for stem in mine if mine.count(stem) > 1]
+            told = f"has no partner of '{alone[0]}'" if alone else f"'{twice[0]}' has two partners"
+            raise DataError(f"{told}: parallel folders hold files of the same names", path=other)
+    columns = {
+        name: Column(name, side.kind, list(side.values)) for name, side in zip((SOURCE, TARGET), sides, strict=True)
+    }
+    columns[NAME] = Column(NAME, Kind.ID, stems[0])
+    note = f"{plural(len(stems[0]), 'pair')} of files: {paths[0].name} and, to be made of it, {paths[1].name}"
+    return Table(columns, paths[0].parent, notes=(note,))
