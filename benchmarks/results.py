@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from benchmarks import spoken_digits, spoken_sentences
+from benchmarks import nab, spoken_digits, spoken_sentences
 from benchmarks.moving import moving_digits
 from ostinato.runs.demo_data import write_adding
 
@@ -398,7 +398,7 @@ def page() -> str:
     for one in RESULTS:
         if one.name in found:
             text += _section(one, found[one.name])
-    return text
+    return text + nab.section()
 
 
 def _row(result: Result, kept: dict[str, Any]) -> str:

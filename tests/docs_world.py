@@ -122,6 +122,11 @@ def _series(folder: Path, generator: random.Random) -> None:
             sold = base + 5 * math.sin(day * math.tau / 7) + 20 * promotion + generator.gauss(0, 1)
             sales.append((name, f"town {base}", (start + timedelta(days=day)).date(), f"{sold:.1f}", promotion))
     _table(folder / "hourly.csv", [("meter", "time", "load"), *rows])
+    load = [52 + 6 * math.sin(step * math.tau / 24) + generator.gauss(0, 1) for step in range(24 * 15)]
+    load[300:303] = [90.0, 95.0, 90.0]
+    broken = [int(300 <= step < 303) for step in range(len(load))]
+    at = [start + timedelta(hours=step) for step in range(len(load))]
+    _table(folder / "load.csv", [("time", "load", "label"), *zip(at, (f"{x:.2f}" for x in load), broken, strict=True)])
     _table(folder / "sales.csv", [("shop", "town", "day", "sold", "promotion"), *sales])
     _prices(folder, generator)
 

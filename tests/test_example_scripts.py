@@ -111,11 +111,18 @@ def write_text(text: str) -> None:
     assert text.count("The statement ") >= 2
 
 
+def find_anomalies(text: str) -> None:
+    assert max(numbers(r"place (\d+) of", text)) <= 25
+    assert text.count("after it began") >= 2
+    assert numbers(r"nothing is wrong: (\d+)", text)[0] <= 8
+
+
 CHECKS = [
     drop_in,
     streaming,
     classify_names,
     tag_words,
+    find_anomalies,
     dna,
     adding_problem,
     sunspots,

@@ -26,6 +26,7 @@ SECTIONS = {
         "ostinato.Transcriber",
         "ostinato.Translator",
         "ostinato.Forecaster",
+        "ostinato.Detector",
         "ostinato.estimators.base.SequenceEstimator",
     ],
     "Layers": [

@@ -14,13 +14,23 @@ if TYPE_CHECKING:
     import ostinato.nn as nn  # noqa: PLR0402 (from ostinato would import this very file)
     from ostinato.engines import explain
     from ostinato.errors import DataError, ModelFolderError, OstinatoError, TrainingError, UsageError
-    from ostinato.estimators import Classifier, Forecaster, LanguageModel, Regressor, Tagger, Transcriber, Translator
+    from ostinato.estimators import (
+        Classifier,
+        Detector,
+        Forecaster,
+        LanguageModel,
+        Regressor,
+        Tagger,
+        Transcriber,
+        Translator,
+    )
     from ostinato.runs import load, train
     from ostinato.sequences import Ragged
 
 _HOMES = {
     "Classifier": "ostinato.estimators",
     "DataError": "ostinato.errors",
+    "Detector": "ostinato.estimators",
     "Forecaster": "ostinato.estimators",
     "LanguageModel": "ostinato.estimators",
     "ModelFolderError": "ostinato.errors",
@@ -40,6 +50,7 @@ _HOMES = {
 __all__ = [
     "Classifier",
     "DataError",
+    "Detector",
     "Forecaster",
     "LanguageModel",
     "ModelFolderError",

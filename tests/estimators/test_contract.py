@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from ostinato.errors import DataError, UsageError
-from ostinato.estimators import Classifier, Forecaster, LanguageModel, Regressor, Tagger
+from ostinato.estimators import Classifier, Detector, Forecaster, LanguageModel, Regressor, Tagger
 from ostinato.runs.recipe import Recipe
 from ostinato.tasks import TASKS
 
@@ -36,6 +36,7 @@ CASES = {
     "tagger": (Tagger(**SMALL), TOKENS, TAGS),
     "language": (LanguageModel(**SMALL), WORDS, None),
     "forecaster": (Forecaster(horizon=4, **QUICK), WAVE, None),
+    "detector": (Detector(**QUICK), WAVE, None),
 }
 
 
@@ -220,3 +221,31 @@ def test_what_is_left_out_is_as_the_task_has_it() -> None:
         model._conditional = False
         recipe, task = model._recipe(), Recipe.of(TASKS[model.task_name].defaults)
         assert (recipe.model.hidden, recipe.model.dropout) == (task.model.hidden, task.model.dropout)
+
+
+def test_detector_finds_the_spike_with_the_signs_of_outlier_detectors() -> None:
+    series = WAVE.copy()
+    series[140] = 6
+    model = Detector(hidden=8, epochs=4, alarms=0.02, quiet=30).fit(WAVE[:120])
+    scores, decided, answers, rang = (
+        getattr(model, name)(series) for name in ("score_samples", "decision_function", "predict", "alarm")
+    )
+    assert scores[100:].argmin() == 40
+    assert decided[140] < 0
+    assert set(answers.tolist()) == {-1, 1}
+    assert answers[140] == -1
+    np.testing.assert_array_equal(answers == -1, decided < 0)
+    assert rang[140]
+    assert (answers[rang] == -1).all()
+    two = model.score_samples([series, series[:50]])
+    np.testing.assert_allclose(two, np.concatenate([scores, scores[:50]]), atol=1e-4)
+
+
+def test_detector_takes_channels_and_missing_values() -> None:
+    series = np.stack([WAVE, -WAVE], axis=1)
+    series[60, 0] = np.nan
+    model = Detector(**QUICK).fit(series)
+    assert np.isfinite(model.score_samples(series)).all()
+    series[70] = np.nan
+    assert np.isnan(model.score_samples(series)).tolist() == [step == 70 for step in range(len(series))]
+    assert model.predict(series)[70] == 1

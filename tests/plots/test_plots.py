@@ -39,6 +39,11 @@ PICTURES: dict[str, Callable[[], str]] = {
     "close": lambda: plots.baselines(
         {"GRU": (1.02, 1, 1.04)}, {"a": (1.01, 1, 1.02)}, label="MASE", higher_is_better=False
     ),
+    "anomalies": lambda: plots.anomalies(
+        [1.0, np.nan, 2.0], [1.0, 1.0, 1.0], [0.1, np.nan, 5.0], [2], [(1, 2)], name=HOSTILE[0]
+    ),
+    "many steps": lambda: plots.anomalies(np.sin(np.arange(9001)), np.zeros(9001), np.full(9001, np.nan), []),
+    "no steps": lambda: plots.anomalies([], [], [], []),
     "gates": lambda: plots.gates(
         {"input": np.random.default_rng(0).random((6, 9)), HOSTILE[1]: -np.ones((6, 3))}, HOSTILE
     ),
@@ -134,3 +139,19 @@ def test_plain_numbers(value: float, text: str) -> None:
 def test_short_labels() -> None:
     assert short("abcdef", 4) == "abc…"
     assert short("a\nb\x00") == "a·b·"
+
+
+def test_tracks_of_anomalies_are_of_one_length() -> None:
+    with pytest.raises(ValueError, match="differ in length"):
+        plots.anomalies([1.0], [1.0, 2.0], [1.0], [])
+
+
+def test_no_spike_of_a_long_series_is_lost() -> None:
+    from ostinato.plots.anomalies import MOST, thinned
+
+    track = np.zeros(10 * MOST + 7)
+    track[[5, 33_333]] = 9, -9
+    places, values = thinned(track)
+    assert len(places) <= MOST + 2
+    assert set(values[[np.searchsorted(places, 5), np.searchsorted(places, 33_333)]]) == {9, -9}
+    assert (np.diff(places) > 0).all()

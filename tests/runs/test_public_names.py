@@ -13,6 +13,7 @@ import ostinato
 DOCUMENTED = {
     "Classifier",
     "DataError",
+    "Detector",
     "Forecaster",
     "LanguageModel",
     "ModelFolderError",
@@ -21,6 +22,7 @@ DOCUMENTED = {
     "Regressor",
     "Tagger",
     "TrainingError",
+    "Transcriber",
     "Translator",
     "UsageError",
     "__version__",

@@ -23,10 +23,8 @@ commands = typer.Typer()
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or of a model.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Text = Annotated[list[str] | None, typer.Option("--text", help="A text instead of INPUT; may be repeated.")]
-READ = "Rows to predict: a file or a folder; - to transcribe live sound, raw 16-bit samples on standard input."
-Out = Annotated[
-    str | None, typer.Option(help="A .csv, .parquet or .jsonl file instead of standard output; of sound, a .wav.")
-]
+READ = "Rows to predict: a file or a folder; - for what comes on standard input: raw 16-bit sound, a detector's values."
+Out = Annotated[str | None, typer.Option(help="A .csv, .parquet or .jsonl file instead of standard output.")]
 
 
 @commands.command("predict")
@@ -38,9 +36,7 @@ def predict_command(
     window: Annotated[int, typer.Option(help="Along DNA: an answer for each window of so many bases.")] = 0,
     step: Annotated[int, typer.Option(help="Bases from one window to the next.  [--window]")] = 0,
     label: Annotated[str, typer.Option(help="The label whose probability a .bedgraph holds.")] = "",
-    out: Annotated[
-        str | None, typer.Option(help="A .csv, .parquet, .jsonl, .bed or .bedgraph file; of sound, a .wav.")
-    ] = None,
+    out: Annotated[str | None, typer.Option(help="A .csv, .parquet, .jsonl, .bed, .bedgraph or .wav file.")] = None,
     device: Device = "auto",
 ) -> None:
     """Answer every row of a file; the target may be absent.
@@ -60,10 +56,8 @@ def predict_command(
             return
         if source == "-":
             if out is not None or best:
-                raise UsageError("live text is written as it comes: leave --out and --best out")
-            from ostinato.cli.ear import hear
-
-            hear(model.listen())
+                raise UsageError("live answers are written as they come: leave --out and --best out")
+            _live(model)
             return
         if out is None and not best and _is_sound(rows) and model.task.name == "transcribe":
             typer.echo(model.predict(rows)["prediction"].item())
@@ -177,6 +171,20 @@ def _describe(seen: Inspected) -> None:
 
 def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _live(model: LoadedModel) -> None:
+    """Answers what comes in on standard input: a detector values, a transcriber sound."""
+    if model.task.name != "detect":
+        from ostinato.cli.ear import hear
+
+        hear(model.listen())
+        return
+    from ostinato.cli.live import live
+
+    for line in live(model.watch(), sys.stdin):
+        sys.stdout.write(line)
+        sys.stdout.flush()
 
 
 def _is_sound(rows: Any) -> bool:

@@ -10,7 +10,7 @@ from ostinato.cli.ending import ending
 
 commands = typer.Typer()
 
-TASKS = "classify, regress, tag, language, forecast or translate."
+TASKS = "classify, regress, tag, language, forecast, translate, transcribe or detect."
 
 Json = Annotated[bool, typer.Option("--json", help="Print metrics.json and nothing else.")]
 

@@ -11,6 +11,7 @@ from torch import nn
 from ostinato.data.table import Table
 from ostinato.errors import UsageError, nearest
 from ostinato.evaluation import transcription, translation
+from ostinato.evaluation.anomalies import last_change, windowed_gaussian
 from ostinato.evaluation.around import step_logistic
 from ostinato.evaluation.constant import flips, majority, mean
 from ostinato.evaluation.feed_forward import feed_forward
@@ -63,6 +64,8 @@ BASELINES: Final[dict[str, Callable[[Ground], Outputs]]] = {
     "ngram_logistic": _ngrams,
     "logistic": _module(logistic),
     "kgram": _module(kgram),
+    "windowed_gaussian": windowed_gaussian,
+    "last_change": last_change,
     "constant": _module(transcription.constant),
     "nearest": _module(translation.nearest),
     "dictionary": _module(translation.dictionary),

@@ -24,25 +24,36 @@ METRICS: Final = {
     "profit": "profit after costs",
     "hold": "profit of holding",
     "nats": "nats a symbol",
+    "nll": "nats a step",
     "bits": "bits a symbol",
     "perplexity": "perplexity",
     "bleu": "BLEU",
     "wer": "word error rate",
     "cer": "character error rate",
     "esr": "error-to-signal ratio",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "nab": "NAB score",
+    "alarm_rate": "steps that rare",
 }
 """Metric keys as they are called in a sentence."""
 
 SHARES: Final = frozenset(
     {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "error", "coverage", "wer", "cer"}
+    | {"precision", "recall", "f1", "alarm_rate"}
     | {"direction", "profit", "hold"}
 )
 """Metrics that are told in per cent."""
 
 HIGHER: Final = frozenset(
-    {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "bleu", "direction", "profit"}
+    {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "bleu", "precision", "recall", "f1", "nab"}
+    | {"direction", "profit"}
 )
-"""Metrics of which more is better; ``coverage`` should be near its level, of all others less is better."""
+"""Metrics of which more is better; those in ``LEVELS`` should be near their level, of all others less is better."""
+
+LEVELS: Final = frozenset({"coverage", "alarm_rate"})
+"""Metrics that have no best, but a level to be near."""
 
 RIVALS: Final = {
     "majority": "always answering the most frequent label",
@@ -58,6 +69,8 @@ RIVALS: Final = {
     "repeat_last": "repeating the last value",
     "seasonal_naive": "repeating the last season",
     "random_walk": "the random walk with drift",
+    "windowed_gaussian": "the Gaussian of the values before",
+    "last_change": "the Gaussian of the changes before",
     "ewma": "the average with fading weights",
 }
 """Baselines as they are called in a sentence."""

@@ -1,5 +1,6 @@
 """Pictures: plain arrays in, SVG text out, the same text for the same arrays. The only room that knows matplotlib."""
 
+from ostinato.plots.anomalies import anomalies
 from ostinato.plots.attention import attention
 from ostinato.plots.bars import baselines
 from ostinato.plots.confusion import confusion
@@ -11,6 +12,7 @@ from ostinato.plots.piano_roll import piano_roll
 from ostinato.plots.waves import waves
 
 __all__ = [
+    "anomalies",
     "attention",
     "baselines",
     "confusion",

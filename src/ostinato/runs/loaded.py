@@ -25,7 +25,8 @@ from ostinato.runs.folder import RunFolder
 from ostinato.runs.model_folder import Stored
 from ostinato.runs.reading import Source, beside, named_as, read_like
 from ostinato.runs.recipe import Recipe
-from ostinato.tasks import Forecast, Language, Task
+from ostinato.runs.watch import Watcher
+from ostinato.tasks import Detect, Forecast, Language, Task
 from ostinato.training import predict
 from ostinato.training.device import choose_device
 
@@ -137,6 +138,8 @@ class LoadedModel:
         if isinstance(task, Forecast):
             data = replace(self.recipe.data, valid=0.0, fold="")
             table = task.divide(table, data, replace(self.recipe.task, horizon=task.horizon), 0).test
+        elif isinstance(task, Detect):
+            pass  # it has metrics without labels too
         elif target and target not in table.columns and not any(target in column.channels for column in table):
             hint = nearest(target, list(table.columns))
             raise DataError(f"there is no column '{target}' to compare the answers with.{hint}", path=table.path)
@@ -144,6 +147,20 @@ class LoadedModel:
             raise DataError("there is nothing to compare the answers with: no row has a value", column=target)
         examples = task.examples(table)
         return task.metrics(predict(self.model, task, examples), examples)
+
+    def watch(self, past: Source = None) -> Watcher:
+        """The detector on a live series, value by value; see :class:`~ostinato.runs.watch.Watcher`.
+
+        Args:
+            past: a series that what comes next goes on from; None: nothing was before.
+
+        Raises:
+            UsageError: the model is no detector, or the past is more than one series.
+        """
+        watcher = Watcher(self.model, self.task)
+        if past is not None:
+            watcher.follow(self.read(past))
+        return watcher
 
     def notes(self, source: Source) -> tuple[str, ...]:
         """What one should know of new rows: labels never seen in training, unknown symbols."""

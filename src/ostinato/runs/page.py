@@ -20,10 +20,11 @@ from ostinato.models import describe
 from ostinato.models.describe import CELLS
 from ostinato.runs.folder import RunFolder
 from ostinato.runs.learn import Learned
+from ostinato.runs.page_alarms import rung, strangest
 from ostinato.runs.prepare import Prepared
 from ostinato.runs.report import Picture, Report, Results, Sample, Sheet, report
 from ostinato.runs.result import Result
-from ostinato.tasks import Classify, Forecast, Language, Music, Signal, Tag
+from ostinato.tasks import Classify, Detect, Forecast, Language, Music, Signal, Tag
 from ostinato.tasks.base import target_array
 from ostinato.tasks.labels import best
 from ostinato.version import __version__
@@ -105,6 +106,8 @@ def pictures(prepared: Prepared, learned: Learned, result: Result) -> Iterator[P
         yield from _tunes(prepared, learned)
     if isinstance(task, Signal):
         yield from _waves(prepared, result)
+    if isinstance(task, Detect):
+        yield from rung(task, prepared.division.test, result.outputs)
     yield from _looks(prepared, learned)
     memory = result.memory
     svg = plots.memory(memory.lags.tolist(), memory.influence.tolist(), half=memory.half, reach=memory.reach)
@@ -236,6 +239,9 @@ def worst(prepared: Prepared, result: Result) -> Iterator[Sheet]:
     from ostinato.runs.reading import beside
 
     task, table = prepared.task, prepared.division.test
+    if isinstance(task, Detect):
+        yield strangest(task, table, result.outputs)
+        return
     frame = beside(table, task.frame(result.outputs, table), prepared.recipe.data.target)
     if not {"truth", "prediction"} <= set(frame.columns):
         return

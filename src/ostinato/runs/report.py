@@ -9,7 +9,7 @@ from html import escape
 from typing import Literal, TypeGuard
 from unicodedata import category
 
-from ostinato.evaluation.words import HIGHER, SHARES, amount, metric_name, rival_name
+from ostinato.evaluation.words import HIGHER, LEVELS, SHARES, amount, metric_name, rival_name
 from ostinato.runs.report_style import STYLE
 
 Tone = Literal["good", "open", "bad"]

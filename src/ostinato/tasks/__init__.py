@@ -2,6 +2,7 @@
 
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.classify import Classify
+from ostinato.tasks.detect import Detect
 from ostinato.tasks.forecast import Forecast
 from ostinato.tasks.infer import Choice, infer
 from ostinato.tasks.language import Language
@@ -19,6 +20,7 @@ TASKS: dict[str, type[Task]] = {
     "tag": Tag,
     "language": Language,
     "forecast": Forecast,
+    "detect": Detect,
     "translate": Translate,
     "transcribe": Transcribe,
     "music": Music,
@@ -30,6 +32,7 @@ __all__ = [
     "TASKS",
     "Choice",
     "Classify",
+    "Detect",
     "Forecast",
     "Language",
     "Music",

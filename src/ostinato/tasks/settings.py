@@ -11,14 +11,15 @@ class TaskSettings:
     """What is wanted.
 
     Args:
-        name: ``classify``, ``regress``, ``tag``, ``language``, ``forecast``, ``translate``, ``transcribe``, ``music``
-            or ``signal``; empty: inferred from the data.
+        name: ``classify``, ``regress``, ``tag``, ``language``, ``forecast``, ``translate``, ``transcribe``, ``music``,
+            ``signal`` or ``detect``; empty: inferred from the data.
         class_weights: ``balanced`` weighs each class by the inverse of its frequency.
         logit_adjustment: how far the loss makes up for rare labels: it is at ``logits + a ln(share of label)``, so
             that the logits favour rare ones; 0: not at all, 1: as if all labels were equally frequent.
         label_smoothing: share of the target's probability spread over all labels.
         horizon: steps to forecast.
-        look_back: steps the forecaster sees; 0: chosen from horizon, season and series length.
+        look_back: steps the forecaster sees; 0: chosen from horizon, season and series length. Of a detector, steps of
+            a training window; 0: 64.
         season: steps of one season, or of several, as in ``24,168``, the most important first (by which errors are
             scaled); empty or 0: one is inferred from the training part.
         segment: steps the forecaster reads at once; 0: chosen.
@@ -36,6 +37,8 @@ class TaskSettings:
         beam: beginnings of a translation or transcript that are kept at each step; 1: always the likeliest symbol.
         length_weight: how far the length of a translation is weighed out of its probability, 0 to 1.
         coverage: how much it matters that every step of the source was looked at.
+        alarms: the share of ordinary steps that a detector may give an alarm on.
+        quiet: steps after an alarm in which only a stranger step is another one.
         language: run folder of a language model of characters, which helps to transcribe; empty: none.
         language_weight: how much its logarithm of a text's probability counts beside that of the sound.
         word_bonus: added for every word of a transcript, since a language model favours few.
@@ -68,6 +71,8 @@ class TaskSettings:
     beam: int = 5
     length_weight: float = 1.0
     coverage: float = 0.0
+    alarms: float = 0.001
+    quiet: int = 100
     language: str = ""
     language_weight: float = 0.5
     word_bonus: float = 0.0
