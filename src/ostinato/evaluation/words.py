@@ -52,8 +52,8 @@ HIGHER: Final = frozenset(
 )
 """Metrics of which more is better; those in ``LEVELS`` should be near their level, of all others less is better."""
 
-LEVELS: Final = frozenset({"coverage", "alarm_rate"})
-"""Metrics that have no best, but a level to be near."""
+LEVELS: Final = frozenset({"coverage", "alarm_rate", "hold"})
+"""Metrics that have no best, but a level to be near; what holding earns is the same for all."""
 
 RIVALS: Final = {
     "majority": "always answering the most frequent label",

@@ -15,8 +15,6 @@ from ostinato.runs.report_style import STYLE
 Tone = Literal["good", "open", "bad"]
 TONES: dict[str, Tone] = {"beats": "good", "cannot be told apart from": "open", "does not beat": "bad"}
 """The outcome of a verdict to the colour of its banner."""
-LEVELS = frozenset({"coverage", "hold"})
-"""Metrics that have no best: a coverage has a level, and what holding earns is the same for all."""
 WORDS: dict[Tone, str] = {"good": "Baselines beaten", "open": "No clear winner", "bad": "Baselines not beaten"}
 
 
