@@ -29,6 +29,8 @@ from ostinato.errors import UsageError
 from ostinato.sequences import Ragged
 
 CORPUS = Path(__file__).with_name("corpus.jsonl")
+BENT = {"rnn_relu", "indrnn"}
+"""Layers whose gradients jump where a unit is 0."""
 CLEAR = (ValueError, RuntimeError, TypeError, IndexError, NotImplementedError, UsageError)
 """What a wrong argument may raise (torch's own checks among them)."""
 LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -321,6 +323,8 @@ def compare(case: Case, mine: list[Tensor], right: list[Tensor], what: str) -> N
         scale = max(1.0, float(b[known].abs().max()) if bool(known.any()) else 1.0)
         if scale > 1e6:  # sums of huge numbers keep no digit
             continue
+        if case["autocast"] and case["layer"] in BENT and number:  # near 0 a rounding decides whether a unit is on
+            continue
         error = float((a - b)[known].abs().max()) if bool(known.any()) else 0.0
         if not error <= tolerance * scale:
             raise Wrong(f"{what} {number}: off by {error:.3g} of {scale:.3g}")
@@ -352,7 +356,10 @@ def run_layer(case: Case) -> str:
         outputs = len(flat(mine[:1]))
         compare(case, mine[:outputs], right[:outputs], "outputs")
         return "changed weights"
-    if mine is None and right is not None and case["grad"] != "changed":
+    mixed = (
+        case["autocast"] and case["dtype"] == "float64"
+    )  # a product of bfloat16 and float64 is refused, if any is made
+    if mine is None and right is not None and case["grad"] != "changed" and not mixed:
         raise Wrong(f"refused what the reference answers: {error}")
     if mine is None:
         return f"refused: {error.split(':')[0]}"
@@ -361,7 +368,8 @@ def run_layer(case: Case) -> str:
             return "served beyond the reference"
         raise Wrong(f"answered what the reference refuses: {reference_error}")
     compare(case, mine, right, "result")
-    if case["values"] in {"nan", "inf"} and not mine[0].is_meta:
+    # torch.nn's own LSTM of bfloat16, which autocast asks for, makes NaN of every infinite input
+    if case["values"] in {"nan", "inf"} and not mine[0].is_meta and not case["autocast"]:
         clean_sequences(case, mine, right)
     return "answered"
 
