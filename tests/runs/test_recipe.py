@@ -63,7 +63,7 @@ def test_entries_of_a_mapping_add_up() -> None:
         ("training.epoch=3", "no recipe key 'training.epoch'. Did you mean 'training.epochs'?"),
         ("trainign.epochs=3", "Did you mean 'training.epochs'?"),
         ("epochs=3", "no recipe key 'epochs'. Did you mean 'training.epochs'?"),
-        ("foo.bar=2", "groups are data, audio, vision, task, model, training, optimizer, files"),
+        ("foo.bar=2", "groups are data, audio, vision, music, task, model, training, optimizer, files"),
         ("model.xyzzy=2", "Known: 'cell', 'hidden'"),
         ("training.epochs", "write KEY=VALUE"),
         ("training.epochs=many", "training.epochs is 'many'; it must be a whole number"),
