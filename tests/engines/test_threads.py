@@ -139,66 +139,71 @@ class Watched:
 KERNELS = ("forward", "backward", "scan_forward", "scan_backward", "pack_rows", "unpack_rows")
 
 
-def test_other_threads_go_on_during_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This thread looks into every sort of call while it lasts, which needs the lock that the call gave back.
+def watch(work: Callable[[], None], enough: Callable[[], bool]) -> None:
+    """``work`` again and again on a thread of its own, while this one looks whether it is ``enough``, for a minute.
 
-    With so long an interval no thread gives the lock up unasked: if the calls kept it, nothing would ever be seen.
+    With so long an interval no thread gives the lock up unasked: if a call kept it, nothing in it would ever be seen.
     """
-    watched = Watched(native_operators.native, KERNELS)
-    for module in (native_operators, scan_operators, places):
-        monkeypatch.setattr(module, "native", watched)
-    lstm, scan = nn.LSTM(64, 128), nn.MinGRU(64, 128)
-    x, lengths = torch.randn(100, 64, 64), list(range(36, 100))
-    done, seen = False, set()
+    done = False
 
-    def work() -> None:
+    def again() -> None:
         while not done:
-            for layer in (lstm, scan):
-                answer(layer, x, lengths)
+            work()
 
     interval = sys.getswitchinterval()
-    other = threading.Thread(target=work)
+    other = threading.Thread(target=again)
     end = time.monotonic() + 60
     sys.setswitchinterval(1000)
     try:
         other.start()
-        while len(seen) < len(KERNELS) and time.monotonic() < end:
-            seen.add(watched.inside)
-            seen.discard("")
+        while not enough() and time.monotonic() < end:
             time.sleep(1e-4)  # gives the lock up
     finally:
         done = True
         other.join()
         sys.setswitchinterval(interval)
+
+
+def test_other_threads_go_on_during_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This thread looks into every sort of call while it lasts, which needs the lock that the call gave back."""
+    watched = Watched(native_operators.native, KERNELS)
+    for module in (native_operators, scan_operators, places):
+        monkeypatch.setattr(module, "native", watched)
+    lstm, scan = nn.LSTM(64, 128), nn.MinGRU(64, 128)
+    x, lengths = torch.randn(100, 64, 64), list(range(36, 100))
+    seen = set()
+
+    def work() -> None:
+        for layer in (lstm, scan):
+            answer(layer, x, lengths)
+
+    def enough() -> bool:
+        seen.add(watched.inside)
+        seen.discard("")
+        return len(seen) == len(KERNELS)
+
+    watch(work, enough)
     assert seen == set(KERNELS)
 
 
 def test_a_long_step_of_a_stream_lets_others_go_on() -> None:
     """As above; what is seen is that the stream is in use, since a step is one call."""
     stream, x, out = nn.LSTM(128, 256).stream(256), np.zeros((256, 128), np.float32), np.zeros((256, 256), np.float32)
-    inside = done = seen = False
+    inside = seen = False
 
     def work() -> None:
         nonlocal inside
-        while not done:
-            inside = True
-            stream.step(x, out=out)
-            inside = False
-            time.sleep(0)
+        inside = True
+        stream.step(x, out=out)
+        inside = False
+        time.sleep(0)
 
-    interval = sys.getswitchinterval()
-    other = threading.Thread(target=work)
-    end = time.monotonic() + 60
-    sys.setswitchinterval(1000)
-    try:
-        other.start()
-        while not seen and time.monotonic() < end:
-            seen = inside
-            time.sleep(1e-4)
-    finally:
-        done = True
-        other.join()
-        sys.setswitchinterval(interval)
+    def enough() -> bool:
+        nonlocal seen
+        seen = inside
+        return seen
+
+    watch(work, enough)
     assert seen
 
 
