@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 
 from ostinato.data import Kind, Table, from_rows
+from ostinato.data.examples import Examples
 from ostinato.data.settings import DataSettings
 from ostinato.models import build
 from ostinato.runs.model_folder import named
@@ -129,8 +130,11 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         return self._outputs_of(self._table(X, None, self.recipe_.data))
 
     def _outputs_of(self, table: Table) -> tuple[Outputs, Table]:
+        return self._said(self.task_.examples(table)), table
+
+    def _said(self, examples: Examples) -> Outputs:
         model: nn.Module = self.model_
-        return predict(model, self.task_, self.task_.examples(table), window=self.recipe_.training.window), table
+        return predict(model, self.task_, examples, window=self.recipe_.training.window)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from ostinato.data import Table, from_rows
 from ostinato.data.settings import DataSettings
@@ -12,7 +13,6 @@ from ostinato.estimators.base import SequenceEstimator, Sequences
 from ostinato.tasks import Detect
 from ostinato.tasks.detect_metrics import is_alarm, scores_of
 from ostinato.tasks.detect_score import Scores
-from ostinato.tasks.detect_series import DetectExamples
 
 
 class Detector(SequenceEstimator):
@@ -107,8 +107,7 @@ class Detector(SequenceEstimator):
         return np.concatenate([is_alarm(one, self.alarms) for one in self._scores(X)])
 
     def _scores(self, X: Sequences) -> list[Scores]:
-        outputs, table = self._outputs(X)
+        check_is_fitted(self, "model_")
         assert isinstance(self.task_, Detect)
-        examples = self.task_.examples(table)
-        assert isinstance(examples, DetectExamples)
-        return scores_of(outputs, examples, self.quiet)
+        examples = self.task_.examples(self._table(X, None, self.recipe_.data))
+        return scores_of(self._said(examples), examples, self.quiet)
