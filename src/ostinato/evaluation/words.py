@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from ostinato.training.words import PERCENT
+
 METRICS: Final = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
@@ -39,18 +41,8 @@ METRICS: Final = {
 }
 """Metric keys as they are called in a sentence."""
 
-SHARES: Final = frozenset(
-    {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "error", "coverage", "wer", "cer"}
-    | {"precision", "recall", "f1", "alarm_rate"}
-    | {"direction", "profit", "hold"}
-)
+SHARES: Final = PERCENT | {"cer", "precision", "recall", "f1", "alarm_rate"}
 """Metrics that are told in per cent."""
-
-HIGHER: Final = frozenset(
-    {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "bleu", "precision", "recall", "f1", "nab"}
-    | {"direction", "profit"}
-)
-"""Metrics of which more is better; those in ``LEVELS`` should be near their level, of all others less is better."""
 
 LEVELS: Final = frozenset({"coverage", "alarm_rate", "hold"})
 """Metrics that have no best: shares that should be near a level, and what holding earns, which is the same for all."""

@@ -9,8 +9,9 @@ from html import escape
 from typing import Literal, TypeGuard
 from unicodedata import category
 
-from ostinato.evaluation.words import HIGHER, LEVELS, SHARES, amount, metric_name, rival_name
+from ostinato.evaluation.words import LEVELS, SHARES, amount, metric_name, rival_name
 from ostinato.runs.report_style import STYLE
+from ostinato.training.words import HIGHER
 
 Tone = Literal["good", "open", "bad"]
 TONES: dict[str, Tone] = {"beats": "good", "cannot be told apart from": "open", "does not beat": "bad"}

@@ -42,9 +42,7 @@ from ostinato.training.snapshot import (
 from ostinato.training.speed import Speed
 from ostinato.training.tally import Tally, diverged
 from ostinato.training.update import Updater
-
-HIGHER = frozenset({"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "bleu"})
-"""Metrics beside a task's own ``watch`` of which more is better."""
+from ostinato.training.words import HIGHER
 
 
 class Trainer:

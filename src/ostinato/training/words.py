@@ -11,6 +11,13 @@ PERCENT = frozenset(
     {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "error", "coverage", "wer"}
     | {"direction", "profit", "hold"}
 )
+"""Metrics that a terminal tells in per cent."""
+
+HIGHER = frozenset(
+    {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "bleu", "precision", "recall", "f1", "nab"}
+    | {"direction", "profit"}
+)
+"""Metrics of which more is better; a coverage and its like should be near a level, of all others less is better."""
 
 
 class Told(Callback):
