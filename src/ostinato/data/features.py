@@ -174,7 +174,9 @@ class Features:
         return batch, replace(batch, inputs=other_strand(batch.inputs, complements))
 
     def draw(self, batch: Batch) -> Batch:
-        """The batch, and with ``strands`` a random half of it as its reverse complement."""
+        """The batch to learn from: files changed at random; with ``strands`` a random half as reverse complements."""
+        if self.media is not None:
+            return replace(batch, inputs=self.media.vary(batch.inputs))
         views = self.views(batch)
         return either_strand(*views) if len(views) > 1 else batch
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,6 +11,7 @@ import polars as pl
 from torch import Tensor, nn
 
 from ostinato.data.examples import Batch, Examples
+from ostinato.data.features import Features
 from ostinato.data.layouts import Layout
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
@@ -118,13 +118,17 @@ class Task(ABC):
 
         A change draws from PyTorch's own random numbers alone, which the trainer seeds for each batch.
         """
-        batch = examples.take(index)
-        media = getattr(getattr(self, "features", None), "media", None)
-        return batch if media is None else replace(batch, inputs=media.vary(batch.inputs))
+        batch, features = examples.take(index), self._features
+        return batch if features is None else features.draw(batch)
 
     def views(self, batch: Batch) -> tuple[Batch, ...]:
         """The ways in which a batch is read to be answered: a model's answer is the mean of its outputs over them."""
-        return (batch,)
+        return (batch,) if self._features is None else self._features.views(batch)
+
+    @property
+    def _features(self) -> Features | None:
+        """The input columns, of a task that has them."""
+        return getattr(self, "features", None)
 
     def size(self, table: Table, examples: Examples) -> str:
         """What a part holds: rows, and where these are cut up, what they are cut into: ``8 series (120 windows)``."""

@@ -88,14 +88,6 @@ class Classify(Labelled):
             targets[list(without_label(column))] = MISSING
         return self.features.examples(table, targets)
 
-    def draw(self, examples: Examples, index: Tensor) -> Batch:
-        """The examples ``index``; with ``data.strands=both`` a random half of them as their reverse complement."""
-        return self.features.draw(examples.take(index))
-
-    def views(self, batch: Batch) -> tuple[Batch, ...]:
-        """As it stands, and with ``data.strands=both`` as its reverse complement."""
-        return self.features.views(batch)
-
     def notes(self, table: Table) -> tuple[str, ...]:
         """Labels never seen in training, unknown symbols, filled values."""
         notes = self.features.notes(table)

@@ -76,14 +76,6 @@ class Regress(Task):
             targets = torch.from_numpy(self.scaler.encode(values[:, None])[:, 0].astype(np.float32))
         return self.features.examples(table, targets)
 
-    def draw(self, examples: Examples, index: Tensor) -> Batch:
-        """The examples ``index``; with ``data.strands=both`` a random half of them as their reverse complement."""
-        return self.features.draw(examples.take(index))
-
-    def views(self, batch: Batch) -> tuple[Batch, ...]:
-        """As it stands, and with ``data.strands=both`` as its reverse complement."""
-        return self.features.views(batch)
-
     def notes(self, table: Table) -> tuple[str, ...]:
         """Unknown symbols, filled values."""
         return self.features.notes(table)
