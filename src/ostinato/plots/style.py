@@ -8,10 +8,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
 from html import escape
+from pathlib import Path
 from typing import Any, Final, ParamSpec
 from unicodedata import category
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -77,6 +79,24 @@ def stacked(rows: int, width: float = 7.2, height: float = 0.0) -> tuple[Figure,
     for axes in found:
         dress(axes)
     return figure, found
+
+
+def grid(
+    rows: int, columns: int, width: float = 7.2, height: float = 0.0, **options: Any
+) -> tuple[Figure, list[list[Axes]]]:
+    """An empty figure with axes in rows and columns, not dressed; ``options`` are those of ``Figure.subplots``."""
+    figure = Figure(figsize=(width, height or 1.0 + 1.5 * rows), layout="constrained")
+    found = figure.subplots(rows, columns, squeeze=False, **options)
+    figure.patch.set_alpha(0.0)
+    return figure, [list(row) for row in found]
+
+
+def picture(axes: Axes, pixels: np.ndarray, top: float = 1.0) -> None:
+    """Grey pixels ``(rows, columns)`` from 0, white, to ``top``, dark, as they are, in a thin frame."""
+    axes.imshow(pixels, cmap="Greys", vmin=0.0, vmax=top, interpolation="none")
+    axes.set(xticks=[], yticks=[])
+    for side in axes.spines.values():
+        side.set(linewidth=0.6, color=INK)
 
 
 def dress(axes: Axes) -> None:
@@ -149,6 +169,12 @@ def to_svg(figure: Figure, title: str) -> str:
     title = short(title, 200)
     head = f'<svg role="img" aria-label="{escape(title, quote=True)}"'
     return text.replace("<svg", head, 1).replace(">", f"><title>{escape(title)}</title>", 1).strip() + "\n"
+
+
+def save(svg: str, path: str | Path) -> None:
+    """A picture as a file of its own, dark on white: there is no page around it to take its colours from."""
+    alone = svg.replace("<svg ", f'<svg style="color: {INK}; background: #ffffff" ', 1)
+    Path(path).write_text(alone, encoding="utf-8")
 
 
 def ticks_of(axes: Axes, labels: Sequence[str], *, down: bool = False) -> None:
