@@ -52,8 +52,8 @@ def main(picture: str = "") -> None:
     error = np.square(heard - amplifier(riff)).sum() / np.square(amplifier(riff)).sum()
     print(f"a new riff, block by block: error-to-signal ratio {error:.4f}")
     if picture:
-        part = slice(RATE // 4 + 200, RATE // 4 + 200 + RATE // 50)
-        title = f"20 ms of a riff that was never heard; error-to-signal ratio {error:.4f} over all of it"
+        loudest = int(np.abs(heard[RATE:-RATE]).argmax()) + RATE
+        part, title = slice(loudest - 40, loudest + 120), "20 ms of a riff that was never heard before, where it is loudest"
         told = {"the model": heard[part]}
         plots.save(plots.waves(amplifier(riff)[part], told, title=title, source=riff[part], rate=RATE), picture)
     print(f"{len(riff) / RATE / seconds:.0f} times faster than real time")

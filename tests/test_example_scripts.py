@@ -75,9 +75,10 @@ def look_inside(text: str) -> None:
 
 def speak_digits(text: str) -> None:
     assert numbers(r"(\d+)%", text)[0] >= 90
-    dialled, *live = re.findall(r"^ +(\d+) +\d+$", text, re.MULTILINE)[:1] + re.findall(r"dialled: (.*)", text)
-    assert live[0].replace("·", "").replace(" ", "") == re.findall(r"^ +\d+ +(\d+)$", text, re.MULTILINE)[0]
-    assert dialled
+    heard = re.findall(r"^ +[\d ]+\d  (\d[\d ]*)$", text, re.MULTILINE)[0]
+    assert re.findall(r"^(\d) was heard from", text, re.MULTILINE) == heard.split()
+    live = re.findall(r"dialled: (.*)", text)[0]
+    assert live.replace("·", "").split() == heard.split()
 
 
 def translate_dates(text: str) -> None:

@@ -28,11 +28,13 @@ def frames(
     if len(told) != 1 or max(told) > len(film):
         raise ValueError(f"answers have {sorted(told)} frames, the film {len(film)}")
     given = len(film) - told.pop()
-    size = 7.2 / (len(film) + 1.6)
-    figure, axes = grid(1 + len(answers), len(film), height=0.75 + (size + 0.22) * (1 + len(answers)))
+    size = 6.0 / len(film)
+    figure, axes = grid(1 + len(answers), len(film), height=0.5 + (min(size, 1.5) + 0.2) * (1 + len(answers)))
     for place, frame in enumerate(film):
         picture(axes[0][place], frame)
         axes[0][place].set_title(f"{first + place}", fontsize=9, pad=3)
+        for side in axes[0][place].spines.values() if place >= given else ():
+            side.set_linewidth(1.6)
     for row, (name, answer) in enumerate(answers.items(), 1):
         for place, each in enumerate(axes[row]):
             if place < given:
@@ -43,7 +45,11 @@ def frames(
             each.set_xlabel(f"{error:.3f}", fontsize=8.5, labelpad=2)
             for side in each.spines.values():
                 side.set(linewidth=1.6, color=COLOURS[(row - 1) % len(COLOURS)])
-        axes[row][given].set_ylabel(short(name), rotation=0, ha="right", va="center", fontsize=9.5, labelpad=8)
+        beside = axes[row][given].annotate(
+            short(name), (0, 0.5), xycoords="axes fraction", xytext=(-8, 0), textcoords="offset points", ha="right",
+            va="center", fontsize=9.5,
+        )  # fmt: skip
+        beside.set_in_layout(given == 0)
     axes[0][0].set_ylabel("the film", rotation=0, ha="right", va="center", fontsize=9.5, labelpad=8)
     figure.suptitle(title, fontsize=10.5, x=0.01, ha="left")
     return to_svg(figure, title)

@@ -49,7 +49,7 @@ def rows_read(
         left.set_aspect("auto")
         left.set_ylabel("rows, read downwards" if number % columns == 0 else "", fontsize=8.5)
         dress(right)
-        squares(right, chance)
+        squares(right, chance, least=0.03)
         right.set_xticks(range(len(labels)), [short(label, 6) for label in labels], fontsize=9)
         right.set_yticks(range(len(image)), [""] * len(image))
         right.tick_params(axis="y", length=0)

@@ -12,11 +12,11 @@ LEAST = 0.01
 """Shares below it are not drawn."""
 
 
-def squares(axes: Axes, shares: np.ndarray) -> None:
+def squares(axes: Axes, shares: np.ndarray, least: float = LEAST) -> None:
     """``shares (rows, columns)`` from 0 to 1, the first row on top; the axes span the grid and have no lines."""
     rows, columns = shares.shape
     for row, column in np.ndindex(rows, columns):
-        if shares[row, column] >= LEAST:
+        if shares[row, column] >= least:
             alpha = min(1.0, float(shares[row, column]))
             place = (column - 0.48, row - 0.48)
             axes.add_patch(Rectangle(place, 0.96, 0.96, color=COLOURS[0], alpha=alpha, linewidth=0))

@@ -53,7 +53,10 @@ def waves(
         axes.set_title(title, fontsize=10, loc="left")
         axes.set_ylabel("full scale")
     if len(source):
-        legend(axes, loc="lower right", bbox_to_anchor=(1.0, 1.0), fontsize=9, ncols=3, borderaxespad=0.1)
+        lines, names = axes.get_legend_handles_labels()
+        figure.legend(
+            lines, names, loc="outside lower center", fontsize=9, ncols=len(names), frameon=False, labelcolor=INK
+        )
     else:
         legend(axes, loc="upper right", fontsize=8.5, ncols=3)
     whole_numbers(bottom)
