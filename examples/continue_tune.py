@@ -51,7 +51,9 @@ def main(picture: str = "") -> None:
     wanted = canon(1, 56).keys[24:]
     right = (tune.keys[24:] & wanted).sum() / (tune.keys[24:] | wanted).sum()
     if picture:
-        plots.save(plots.piano_roll(tune.keys, NAMES, given=24, title="A canon, and how a model goes on with it"), picture)
+        plots.save(
+            plots.piano_roll(tune.keys, NAMES, given=24, title="A canon, and how a model goes on with it"), picture
+        )
     print(f"of 32 steps that it played, {right:.0%} of the keys are the canon's; {out} plays them")
 
 

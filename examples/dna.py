@@ -68,7 +68,9 @@ def main(picture: str = "") -> None:
         if picture:
             middles, sites = frame["start"] + SIZE // 2, [(place, place + len(SITE)) for place in places]
             name = f"{SITE} on either strand, looked for in windows of {SIZE} bases"
-            plots.save(plots.track(middles, frame["p(bound)"], sites, label="p(bound)", site="a site", name=name), picture)
+            plots.save(
+                plots.track(middles, frame["p(bound)"], sites, label="p(bound)", site="a site", name=name), picture
+            )
         away = [min(abs(start + SIZE // 2 - place) for place in places) > SIZE for start in frame["start"]]
         print(f"elsewhere, in the mean: {frame.filter(away)['p(bound)'].mean():.2f}")
         write_track(frame, folder / "sites.bedgraph", "bound")

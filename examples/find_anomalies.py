@@ -41,7 +41,12 @@ def main(picture: str = "") -> None:
         shown = slice(1500, None)
         stretches = [(first - 1500, last - 1500) for first, last in wrong.values()]
         alarms = np.flatnonzero(rang[shown])
-        plots.save(plots.anomalies(values[shown], (), scores[shown], alarms, stretches, name="A daily rhythm, a step every half-hour"), picture)
+        plots.save(
+            plots.anomalies(
+                values[shown], (), scores[shown], alarms, stretches, name="A daily rhythm, a step every half-hour"
+            ),
+            picture,
+        )
     print(f"alarms where nothing is wrong: {int((rang & ~inside)[LEARNED:].sum())} in {STEPS - LEARNED:,} steps")
 
 

@@ -51,7 +51,9 @@ def drawn(walk: Backtest, trades: Trades) -> str:
     ends = [begin - 1 + HORIZON * (k + 1) for begin in begins for k in range(TEST // HORIZON)]
     both = {"on the forecasts": trades, "holding throughout": trades.holding}
     earned = {name: np.expm1(one.earned().cumsum()) for name, one in both.items()}
-    return plots.walk(folds, ends, earned, title="A random walk, traded: three folds, trained anew for each", unit="day")
+    return plots.walk(
+        folds, ends, earned, title="A random walk, traded: three folds, trained anew for each", unit="day"
+    )
 
 
 def main(picture: str = "") -> None:

@@ -34,7 +34,13 @@ def main(picture: str = "") -> None:
             name.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray((pixels * 15).astype(np.uint8)).save(name)
 
-        recipe = {"model.bidirectional": False, "model.hidden": 64, "model.pool": "mean", "optimizer.learning_rate": 0.01, "training.epochs": 15}
+        recipe = {
+            "model.bidirectional": False,
+            "model.hidden": 64,
+            "model.pool": "mean",
+            "optimizer.learning_rate": 0.01,
+            "training.epochs": 15,
+        }
         run = ostinato.train(Path(place) / "digits", recipe, Path(place) / "run")
         print(run.verdict)
         model = ostinato.load(run.path)

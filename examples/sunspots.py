@@ -26,8 +26,15 @@ def main(picture: str = "") -> None:
     print(f"repeating the last cycle   {np.abs(known[-HORIZON:] - truth).mean():5.1f}")
     if picture:
         fan, rivals = np.stack([low, middle, high], 1), {"the last cycle again": known[-HORIZON:]}
-        words = {"name": "Sunspots, the last eleven years unseen", "label": "sunspot number", "unit": "year", "first": first}
-        plots.save(plots.forecast_fan(known[-4 * HORIZON :], fan, (0.1, 0.5, 0.9), truth, rivals=rivals, **words), picture)
+        words = {
+            "name": "Sunspots, the last eleven years unseen",
+            "label": "sunspot number",
+            "unit": "year",
+            "first": first,
+        }
+        plots.save(
+            plots.forecast_fan(known[-4 * HORIZON :], fan, (0.1, 0.5, 0.9), truth, rivals=rivals, **words), picture
+        )
 
 
 if __name__ == "__main__":

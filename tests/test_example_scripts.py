@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import runpy
+from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -95,6 +97,13 @@ def distort(text: str) -> None:
     assert numbers(r"^(\d+) times", text)[0] >= 1
 
 
+def read_digits(text: str) -> None:
+    shares = numbers(r"^after \d rows? +(\d+)%", text)
+    assert len(shares) == 8
+    assert shares[-1] >= 85
+    assert shares[3] < shares[-1] - 20
+
+
 def films(text: str) -> None:
     assert numbers(r"new films: (\d+)%", text)[0] >= 90
     assert "without memory" in text
@@ -134,6 +143,7 @@ CHECKS = [
     translate_dates,
     continue_tune,
     distort,
+    read_digits,
     films,
     next_frame,
     write_text,
@@ -148,6 +158,17 @@ def test_every_example_is_checked() -> None:
     "check",
     [pytest.param(c, id=c.__name__, marks=[pytest.mark.slow] if c.__name__ in SLOW else []) for c in CHECKS],
 )
-def test_example(check, capsys: pytest.CaptureFixture[str]) -> None:
-    runpy.run_path(str(EXAMPLES / f"{check.__name__}.py"), run_name="__main__")
+def test_example(
+    check: Callable[[str], None], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs as from a shell, with the name of a picture where the script draws one."""
+    script, picture = EXAMPLES / f"{check.__name__}.py", tmp_path / "picture.svg"
+    draws = "plots.save(" in script.read_text(encoding="utf-8")
+    monkeypatch.setattr("sys.argv", [str(script), *([str(picture)] if draws else [])])
+    runpy.run_path(str(script), run_name="__main__")
     check(capsys.readouterr().out)
+    assert picture.exists() == draws
+    if draws:
+        svg = picture.read_text(encoding="utf-8")
+        assert ElementTree.fromstring(svg).get("role") == "img"
+        assert len(svg) < 60_000

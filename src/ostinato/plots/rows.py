@@ -29,14 +29,16 @@ def rows_read(
         title: stands above.
 
     Raises:
-        ValueError: there are not ``(H, K)`` chances for an image.
+        ValueError: there are not ``(H, K)`` chances for an image, or no images.
     """
+    if not len(images):
+        raise ValueError("there are no images to draw")
     for image, chance in zip(images, chances, strict=True):
         if chance.shape != (len(image), len(labels)):
             raise ValueError(f"an image of {len(image)} rows and {len(labels)} labels have chances {chance.shape}")
-    columns = min(2, max(1, len(images)))
+    columns = min(2, len(images))
     rows = -(-len(images) // columns)
-    share = len(labels) / images[0].shape[1] if len(images) else 1.0
+    share = len(labels) / images[0].shape[1]
     figure, axes = grid(rows, 2 * columns, height=0.7 + 1.85 * rows, width_ratios=[1, share] * columns)
     for number in range(rows * columns):
         left, right = axes[number // columns][number % columns * 2 :][:2]

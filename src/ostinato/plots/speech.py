@@ -43,9 +43,8 @@ def speech(
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, colors=INK, length=2)
     axes.grid(False)
-    places = [int(np.abs(np.asarray(hertz) - wanted).argmin()) for wanted in (250, 500, 1000, 2000, 4000, 8000)]
-    kept = sorted({place for place in places if 0 < place < bands - 1})
-    axes.set_yticks(kept, [f"{hertz[place]:,.0f}" for place in kept])
+    round_ones = [wanted for wanted in (250, 500, 1000, 2000, 4000, 8000) if hertz[0] < wanted < hertz[-1]]
+    axes.set_yticks(np.interp(round_ones, hertz, range(bands)).tolist(), [f"{wanted:,}" for wanted in round_ones])
     axes.set_ylabel("hertz (mel scale)")
     dress(below)
     for text, start, end in words:

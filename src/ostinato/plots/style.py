@@ -163,13 +163,18 @@ def to_svg(figure: Figure, title: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'<g id="[^"]*"', "<g", text)
-    text = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), text)  # finer than any screen
+    text = re.sub(r' d="[^"]*"', lambda path: _small(path[0]), text)
     text = text.replace(INK, "currentColor")
     text = re.sub(rf"stroke: {FAINT}", "stroke: currentColor; stroke-opacity: 0.16", text)
     text = text.replace("'DejaVu Sans'", "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif")
     title = short(title, 200)
     head = f'<svg role="img" aria-label="{escape(title, quote=True)}"'
     return text.replace("<svg", head, 1).replace(">", f"><title>{escape(title)}</title>", 1).strip() + "\n"
+
+
+def _small(path: str) -> str:
+    """A path whose places are no finer than a screen, without blanks that say nothing."""
+    return re.sub(r"(?: (?=\n)|(?<=\n[A-Z]) )", "", re.sub(r"(\.\d\d)\d+", r"\1", path))
 
 
 def save(svg: str, path: str | Path) -> None:

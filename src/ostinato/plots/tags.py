@@ -27,8 +27,10 @@ def tags(
         title: stands above.
 
     Raises:
-        ValueError: there are not ``(T, K)`` chances for a sentence.
+        ValueError: there are not ``(T, K)`` chances for a sentence, or no sentences.
     """
+    if not len(sentences):
+        raise ValueError("there are no sentences to draw")
     for words, chance in zip(sentences, chances, strict=True):
         if chance.shape != (len(words), len(labels)):
             raise ValueError(f"{len(words)} words and {len(labels)} tags have chances {chance.shape}")

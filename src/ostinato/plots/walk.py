@@ -32,16 +32,18 @@ def walk(
         unit: what a step is.
 
     Raises:
-        ValueError: there is not a number for each of ``steps``.
+        ValueError: there is not a number for each of ``steps``, or no folds.
     """
+    if not len(folds):
+        raise ValueError("there are no folds to draw")
     for name, values in earned.items():
         if len(values) != len(steps):
             raise ValueError(f"'{name}' has {len(values)} numbers for {len(steps)} steps")
     figure, (axes, below) = stacked(2, height=4.2)
-    places = [folds[0]["test"][0], *steps] if len(folds) else list(steps)
+    places = [folds[0]["test"][0], *steps]
     for number, (name, values) in enumerate(earned.items()):
         colour, style = (COLOURS[0], "-") if not number else (INK, (0, (4, 2)))
-        money = 100 * np.concatenate([[0.0] if len(folds) else [], np.asarray(values, dtype=float)])
+        money = 100 * np.asarray([0.0, *values], dtype=float)
         axes.plot(places, money, color=colour, linestyle=style, linewidth=1.6, label=short(name, 40))
     axes.axhline(0.0, color=INK, linewidth=0.7)
     axes.set_ylabel("earned, after costs, %")
@@ -51,7 +53,9 @@ def walk(
         for part, colour in PARTS.items():
             first, last = fold[part]
             below.barh(number, last - first + 1, left=first, height=0.62, color=colour, linewidth=0)
-        axes.axvspan(fold["test"][0], fold["test"][1] + 1, color=COLOURS[1], alpha=0.06 + 0.06 * (number % 2), linewidth=0)
+        axes.axvspan(
+            fold["test"][0], fold["test"][1] + 1, color=COLOURS[1], alpha=0.06 + 0.06 * (number % 2), linewidth=0
+        )
     below.set_yticks(range(len(folds)), [f"fold {number}" for number in range(1, len(folds) + 1)])
     below.set_ylim(len(folds) - 0.5, -0.5)
     below.grid(False, axis="y")
