@@ -36,8 +36,8 @@ def write(path: Path, sequences: list[str]) -> None:
 
 def main(picture: str = "") -> None:
     generator = random.Random(0)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         (folder / "pieces").mkdir()
         free = [bases(generator, SIZE) for _ in range(600)]
         bound = [

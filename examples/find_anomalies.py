@@ -8,6 +8,7 @@ from ostinato import Detector, plots
 
 DAY = 48
 LEARNED, STEPS = 30 * DAY, 60 * DAY
+SHOWN = 1600  # step from which on the picture shows it
 
 
 def series() -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
@@ -38,8 +39,8 @@ def main(picture: str = "") -> None:
     for first, last in wrong.values():
         inside[first : last + 31] = True  # what comes right after is strange too
     if picture:
-        shown = slice(1500, None)
-        stretches = [(first - 1500, last - 1500) for first, last in wrong.values()]
+        shown = slice(SHOWN, None)
+        stretches = [(first - SHOWN, last - SHOWN) for first, last in wrong.values()]
         alarms = np.flatnonzero(rang[shown])
         plots.save(
             plots.anomalies(

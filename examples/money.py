@@ -40,10 +40,10 @@ def traded(walk: Backtest, price: np.ndarray) -> Trades:
 def drawn(walk: Backtest, trades: Trades) -> str:
     """What was trained and tested when, and what both ways of trading had earned by then."""
     begins = [int(one.first) for one in walk.folds]
-    folds = [
+    folds = [  # the gap before the test is taken from the validation part
         {
-            "train": (1, begin - 2 * HORIZON - VALID - 1),
-            "valid": (begin - HORIZON - VALID, begin - HORIZON - 1),
+            "train": (1, begin - VALID - HORIZON - 1),
+            "valid": (begin - VALID, begin - HORIZON - 1),
             "test": (begin, begin + TEST - 1),
         }
         for begin in begins
@@ -73,8 +73,9 @@ def main(picture: str = "") -> None:
         run = ostinato.train(path, recipe, Path(folder) / "run")
         if picture:
             walk = backtest(run.path, folds=3)
-            print(walk.text, *walk.folds, sep="\n")
-            plots.save(drawn(walk, traded(walk, pl.read_csv(path)["close"].to_numpy())), picture)
+            trades = traded(walk, pl.read_csv(path)["close"].to_numpy())
+            print(f"{walk.text} Traded: {trades.profit():+.1%}, holding {trades.holding.profit():+.1%}.\n")
+            plots.save(drawn(walk, trades), picture)
     test = run.metrics["test"]
     for name, row in {"model": test["model"], **test["baselines"]}.items():
         print(f"{name:13} error {row['mae']:.5f}   profit {row['profit']:+.1%}   holding {row['hold']:+.1%}")

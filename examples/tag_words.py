@@ -35,11 +35,12 @@ def main(picture: str = "") -> None:
 
     new_words, new_tags = sentences(100, seed=1)
     print(f"right on new sentences: {model.score(new_words, new_tags):.0%}")
-    for sentence in ("we can fish", "the can fell", "you will light the light", "a light book fell the watch"):
+    asked = ["we can fish", "the can fell", "you will light the light", "a light book fell the watch"]
+    for sentence in asked:
         found = model.predict([sentence.split()])[0]
         print("  ".join(f"{word}/{tag}" for word, tag in zip(sentence.split(), found, strict=True)))
     if picture:
-        both = ["you will light the light".split(), "a light book fell the watch".split()]
+        both = [sentence.split() for sentence in asked[2:]]
         title = "What 'light' is, and every other word: the probability of each tag"
         plots.save(plots.tags(both, model.predict_proba(both), model.classes_, title=title), picture)
 

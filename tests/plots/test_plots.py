@@ -75,7 +75,7 @@ PICTURES: dict[str, Callable[[], str]] = {
     "tags": lambda: plots.tags([HOSTILE, ["one"]], [np.full((6, 2), 0.5), np.array([[0.0, 1.0]])], HOSTILE[:2]),
     "frames": lambda: plots.frames([np.eye(4)] * 5, {HOSTILE[0]: [np.zeros((4, 4))] * 2, "b": [np.eye(4)] * 2}),
     "walk": lambda: plots.walk(
-        [{"train": (1, 50), "valid": (56, 70), "test": (76, 95)}, {"train": (1, 70), "valid": (76, 90), "test": (96, 115)}],
+        [{"train": (1, k), "valid": (k + 6, k + 20), "test": (k + 26, k + 45)} for k in (50, 70)],
         [85, 95, 105, 115], {HOSTILE[0]: [0.1, 0.0, -0.2, 0.1], "b": [0.0] * 4}, title=HOSTILE[1],
     ),
     "gates of letters": lambda: plots.gates({"f": np.full((3, 2), 0.5)}, ["a", " ", "$"]),

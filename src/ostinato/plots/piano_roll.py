@@ -47,7 +47,7 @@ def piano_roll(keys: np.ndarray, names: Sequence[str], *, given: int | None = No
                 text, (start, 1.0), xycoords=("data", "axes fraction"), xytext=(2, 3), textcoords="offset points",
                 color=colour, fontsize=9.5, fontweight="bold",
             )  # fmt: skip
-    axes.set(xlim=(0, max(steps, 1)), ylim=(low - 0.8, high + 0.8), xlabel="step")
+    axes.set(xlim=(0, max(steps, 1)), ylim=(low - 0.8, high + 0.8), xlabel="step", ylabel="key")
     every = max(1, -(-(high - low + 1) // NAMED))
     places = list(range(low, high + 1, every))
     axes.set_yticks(places, [short(names[place], 12) for place in places])
