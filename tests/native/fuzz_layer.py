@@ -281,6 +281,10 @@ def answer(case: Case) -> list[Tensor]:
     given, more, leaves = arguments(case, layer)
     mode = torch.inference_mode() if case["grad"] == "inference" else torch.set_grad_enabled(case["grad"] != "no")
     with mode, torch.autocast("cpu", enabled=case["autocast"]):
+        if case["seed"] % 2:  # a call that was made before goes by its plan
+            drawn = torch.get_rng_state()
+            layer(*given, **more)
+            torch.set_rng_state(drawn)
         outputs = flat(layer(*given, **more))
     if case["grad"] in {"no", "inference"}:
         return outputs
