@@ -73,12 +73,12 @@ def enhancers(data: Path, work: Path) -> Path:
         "test": {"enhancer": ("test_strong_enhancers", "test_weak_enhancers"), "other": ("test_non_enhancers",)},
     }
     for part, classes in parts.items():
-        folder = work / "enhancers" / part
+        folder = work / "enhancers_fasta" / part
         folder.mkdir(parents=True, exist_ok=True)
         for label, files in classes.items():
             texts = [(data / "dna_enhancers" / f"{name}.txt").read_text(encoding="utf-8").strip() for name in files]
             (folder / f"{label}.fa").write_text("\n".join(texts) + "\n", encoding="utf-8")
-    return work / "enhancers"
+    return work / "enhancers_fasta"
 
 
 @dataclass(frozen=True)
@@ -368,7 +368,7 @@ def run(result: Result, data: Path, work: Path, folds: Sequence[int] = ()) -> di
     kept = {
         "command": "ostinato train "
         + result.command.format(
-            data="$OSTINATO_DATA", made=made.name, fold=f"1…{result.folds}" if result.folds else ""
+            data="$OSTINATO_DATA", made=Path(made.name), fold=f"1…{result.folds}" if result.folds else ""
         ),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {os.environ.get('OMP_NUM_THREADS', 'all')} threads",
