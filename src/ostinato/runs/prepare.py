@@ -19,7 +19,7 @@ from ostinato.data.split import Division
 from ostinato.data.table import Table
 from ostinato.errors import DataError, UsageError, nearest
 from ostinato.runs.model_folder import named
-from ostinato.runs.reading import layout_of, read_like
+from ostinato.runs.reading import layout_for, layout_of, read_like
 from ostinato.runs.recipe import Recipe
 from ostinato.tasks import TASKS, Forecast, Task, infer
 
@@ -71,8 +71,7 @@ def prepare(chosen: Mapping[str, Any]) -> Prepared:
     """
     asked = Recipe.of(chosen)
     check_files(asked)
-    layout = TASKS[asked.task.name].reads if asked.task.name in TASKS else "auto"
-    table = read_first(asked.files.data, asked.data, layout)
+    table = read_first(asked.files.data, asked.data, layout_for(asked.task))
     recipe, reason = _resolve(table, asked, chosen)
     valid, test = (_beside(path, recipe.data, table) for path in (recipe.files.valid, recipe.files.test))
     kind = TASKS[recipe.task.name]

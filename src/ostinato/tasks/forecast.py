@@ -11,6 +11,7 @@ import polars as pl
 from torch import Tensor
 
 from ostinato.data.examples import Batch, Examples
+from ostinato.data.layouts import Layout as DataLayout
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.split import Division
@@ -62,6 +63,7 @@ class Forecast(Task):
     name: ClassVar[str] = "forecast"
     watch: ClassVar[str] = "mase"
     higher_is_better: ClassVar[bool] = False
+    reads: ClassVar[DataLayout] = "series"
     defaults: ClassVar[dict[str, Any]] = {
         "model.cell": "gru",
         "model.hidden": 128,
