@@ -100,7 +100,7 @@ def test_paths_of_a_random_walk_widen_as_the_root_of_time(monkeypatch):
     """The quantiles over paths are those of the sum of independent Gaussians: sqrt(h) as wide."""
     values = np.array([0.0, 1.0] * 20)  # moves by 1 a step, so the scale is 1
     _, task = made(table_of(values), horizon=1, look_back=4, segment=1, season=1)
-    monkeypatch.setattr("ostinato.tasks.forecast_windows.spread", lambda v, _: np.ones(v.shape[1]))
+    monkeypatch.setattr("ostinato.tasks.forecast_windows.spread", lambda v, _, offsets, __: np.ones((len(offsets) - 1, v.shape[1])))
     found = roll_out(Walk(task.quantiles), task, table_of(values), 4, paths=1000)
     width = found["quantiles"][0, :, 2] - found["quantiles"][0, :, 0]
     assert width == pytest.approx(2 * 1.2815515 * np.sqrt(np.arange(1, 5)), rel=0.1)

@@ -244,11 +244,44 @@ def test_spread_does_not_shift_and_scales(values, horizon, factor, shift):
     column = np.array(values)[:, None]
     lags = [k for k in (1, 2, 4, 8) if k <= horizon and k < len(column)]
     want = np.sqrt(np.mean([np.mean((column[k:] - column[:-k]) ** 2) for k in lags]))
-    found = spread(column, horizon)[0]
+    found = spread(column, horizon)[0, 0]
     if want > 1e-6 * np.abs(column).max():
         assert found == pytest.approx(want, rel=1e-9)
-        assert spread(factor * column + shift, horizon)[0] == pytest.approx(factor * want, rel=1e-4, abs=1e-6)
-    assert spread(np.full((9, 1), column[0, 0]), horizon)[0] == 0
+        assert spread(factor * column + shift, horizon)[0, 0] == pytest.approx(factor * want, rel=1e-4, abs=1e-6)
+    assert spread(np.full((9, 1), column[0, 0]), horizon)[0, 0] == 0
+
+
+@given(
+    lengths=st.lists(st.integers(0, 12), min_size=1, max_size=5),
+    channels=st.integers(0, 3),
+    horizon=st.integers(1, 9),
+    seed=st.integers(0, 9),
+    data=st.data(),
+)
+def test_series_end_to_end_are_as_each_by_itself(lengths, channels, horizon, seed, data):
+    """Scales and filled values of unequal series, with gaps and constant ones, against a loop over them."""
+    random = np.random.default_rng(seed)
+    series = [random.integers(0, 4, (n, channels)).astype(float) for n in lengths]
+    for one in series:
+        one[random.random(one.shape) < 0.3] = np.nan
+    steps = np.array([data.draw(st.integers(0, n)) for n in lengths])
+    offsets = np.cumsum([0, *lengths])
+    whole = np.concatenate(series)
+    want = np.array([spread_by_hand(one[:n], horizon) for one, n in zip(series, steps, strict=True)])
+    assert spread(whole, horizon, offsets, steps) == pytest.approx(want.reshape(len(series), channels), rel=1e-12)
+    filled = [fill_forward(one) for one in series]
+    assert (fill_forward(whole, offsets) == np.concatenate(filled)).all()
+
+
+def spread_by_hand(values: np.ndarray, horizon: int) -> list[float]:
+    found = []
+    for column in values.T:
+        means = []
+        for lag in [k for k in (1, 2, 4, 8) if k <= horizon]:
+            squares = [(b - a) ** 2 for a, b in zip(column, column[lag:], strict=False) if np.isfinite(b - a)]
+            means += [np.mean(squares)] if squares else []
+        found.append(float(np.sqrt(np.mean(means))) if means else 0.0)
+    return found
 
 
 @given(

@@ -197,15 +197,22 @@ def static_column(name: str, values: Sequence[str | float]) -> Column:
     return Column(name, Kind.NUMBER, np.array(values, dtype=np.float64))
 
 
-def fill_forward(values: np.ndarray) -> np.ndarray:
-    """Each missing value of ``(T, C)`` is the last one before it; before the first, the first; 0 if there is none."""
+def fill_forward(values: np.ndarray, offsets: np.ndarray | None = None) -> np.ndarray:
+    """Each missing value of ``(S, C)`` is the last one before it; before the first, the first; 0 if there is none.
+
+    Of several series end to end, which begin at ``offsets`` ``(B + 1,)``, each for itself.
+    """
     if not len(values):
         return values
-    there = np.isfinite(values)
-    last = np.maximum.accumulate(np.where(there, np.arange(len(values))[:, None], -1), axis=0)
-    first = np.where(there.any(axis=0), there.argmax(axis=0), 0)
-    filled = np.take_along_axis(values, np.where(last < 0, first, last), axis=0)
-    return np.where(np.isfinite(filled), filled, 0.0)
+    offsets = np.array([0, len(values)]) if offsets is None else offsets
+    begin, end = (np.repeat(edges, np.diff(offsets))[:, None] for edges in (offsets[:-1], offsets[1:]))
+    there, place = np.isfinite(values), np.arange(len(values))[:, None]
+    last = np.maximum.accumulate(np.where(there, place, -1), axis=0)
+    coming = np.minimum.accumulate(np.where(there, place, len(values))[::-1], axis=0)[::-1]
+    first = np.take_along_axis(coming, np.broadcast_to(begin, values.shape), axis=0)
+    source = np.where(last < begin, first, last)
+    filled = np.take_along_axis(values, np.minimum(source, len(values) - 1), axis=0)
+    return np.where(source < end, filled, 0.0)
 
 
 def cut_to(series: Series, stop: int, start: int | None) -> Series:
