@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -32,6 +33,7 @@ class Series:
         every: forecast only every so many steps (a validation part that would cost more than the training).
         trained: first step that was not for training; 0: all before ``start`` were, or none.
         static: what does not change over the series: labels and numbers, ``""`` and NaN where missing.
+        lines: ``(T,)``, the row of the file that holds each step, for messages; None where it is not known.
     """
 
     name: str
@@ -43,11 +45,16 @@ class Series:
     every: int = 1
     trained: int = 0
     static: tuple[str | float, ...] = ()
+    lines: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
-    @property
+    def row(self, step: int) -> int | None:
+        """The row of the file that holds a step, for a :class:`~ostinato.errors.DataError`."""
+        return None if self.lines is None else int(self.lines[step])
+
+    @cached_property
     def ends(self) -> int:
         """The step after the last one at which any channel to forecast was observed."""
         there = np.flatnonzero(np.isfinite(self.values).any(axis=1))
@@ -102,8 +109,11 @@ class _Row:
     channels: tuple[str, ...]
     times: np.ndarray | None
     marks: dict[str, int]
-    line: int | None
+    lines: np.ndarray | None
     static: dict[str, str | float] = field(default_factory=dict)
+
+    def row(self, step: int = 0) -> int | None:
+        return int(self.lines[step]) if self.lines is not None and len(self.lines) else None
 
 
 def channels_of(table: Table, data: DataSettings) -> tuple[str, ...]:
@@ -130,7 +140,8 @@ def series_of(table: Table, data: DataSettings, layout: Layout) -> list[Series]:
             raise DataError(f"no channel '{absent[0]}', which the model needs.{hint}", path=table.path)
         targets, seen, known = ([places[n] for n in names] for names in (layout.targets, layout.seen, layout.known))
         v, static = row.values, _static(row, layout.static, table)
-        found.append(Series(row.name, v[:, targets], v[:, seen], v[:, known], row.times, **row.marks, static=static))
+        roles = (v[:, targets], v[:, seen], v[:, known])
+        found.append(Series(row.name, *roles, row.times, **row.marks, static=static, lines=row.lines))
     return found
 
 
@@ -148,7 +159,7 @@ def _static(row: _Row, names: Sequence[str], table: Table) -> tuple[str | float,
             raise DataError(
                 f"series '{row.name}' has no '{name}', which the model knows of every series.{hint}",
                 path=table.path,
-                row=row.line,
+                row=row.row(),
             )
     return tuple(found)
 
@@ -225,6 +236,7 @@ def cut_to(series: Series, stop: int, start: int | None) -> Series:
         known=series.known[:stop],
         times=times,
         start=start,
+        lines=None if series.lines is None else series.lines[:stop],
     )
 
 
@@ -269,8 +281,15 @@ def _rows_are_series(table: Table, columns: list[Column], data: DataSettings) ->
         times = None if clock is None else np.asarray(clock.values[i]).astype("datetime64[ns]")
         marked = {field: int(numbers[i]) for field, numbers in marks.items()}
         static = {column.name: _of_row(column, i) for column in whole}
-        rows.append(_Row(names[i], values, tuple(channels), times, marked, table.row(i), static))
+        rows.append(_Row(names[i], values, tuple(channels), times, marked, _lines(table, i, len(values)), static))
     return rows
+
+
+def _lines(table: Table, row: int, steps: int) -> np.ndarray | None:
+    """The row of the file that holds each step of a series."""
+    if table.line_of_steps:
+        return table.line_of_steps[row]
+    return np.full(steps, table.line_of[row]) if len(table.line_of) else None
 
 
 def _is_static(column: Column) -> bool:
@@ -301,7 +320,11 @@ def _rows_are_steps(table: Table, data: DataSettings) -> list[_Row]:
     groups: dict[str, list[int]] = {}
     for i, name in enumerate(_names(table, data, single="series")):
         groups.setdefault(name, []).append(i)
-    return [_Row(name, values[rows], channels, None, {}, table.row(rows[0])) for name, rows in groups.items()]
+    lines = table.line_of if len(table.line_of) else None
+    return [
+        _Row(name, values[rows], channels, None, {}, None if lines is None else lines[rows])
+        for name, rows in groups.items()
+    ]
 
 
 def _names(table: Table, data: DataSettings, single: str = "") -> list[str]:
@@ -319,7 +342,7 @@ def _check(row: _Row, table: Table, data: DataSettings) -> None:
         raise DataError(
             f"series '{row.name}', step {step + 1:,}: the value is infinite; mend it or leave it empty",
             path=table.path,
-            row=row.line,
+            row=row.row(step),
             column=channel,
         )
     step = _first(np.isnan(row.values).any(axis=1)) if data.missing == "error" else None
@@ -327,7 +350,7 @@ def _check(row: _Row, table: Table, data: DataSettings) -> None:
         raise DataError(
             f"series '{row.name}', step {step + 1:,}: the value is missing; data.missing=mask or fill would accept it",
             path=table.path,
-            row=row.line,
+            row=row.row(step),
             column=row.channels[int(np.isnan(row.values[step]).argmax())],
         )
     if row.times is None:
@@ -336,7 +359,7 @@ def _check(row: _Row, table: Table, data: DataSettings) -> None:
         raise DataError(
             f"series '{row.name}' has {len(row.values):,} values and {len(row.times):,} times",
             path=table.path,
-            row=row.line,
+            row=row.row(),
         )
     step = _first(np.diff(row.times) <= np.timedelta64(0))
     if step is not None:
@@ -346,7 +369,7 @@ def _check(row: _Row, table: Table, data: DataSettings) -> None:
             f"series '{row.name}': the time {when} stands {word}; sort the rows by time, one row a time, "
             "or name the column that tells the series apart (--id)",
             path=table.path,
-            row=row.line,
+            row=row.row(step + 1),
         )
 
 

@@ -73,7 +73,8 @@ def read_long(cells: Cells, settings: DataSettings, guesses: dict[str, Guess]) -
     columns[title] = Column(title, Kind.SERIES, steps.cut(grid), tuple(channels))
     columns |= statics
     doubts = [f"{name}: {guesses[name].reason}" for name in channels if guesses[name].doubtful]
-    return Table(columns, cells.path, cells.lines[steps.starts], (*notes, *doubts, *more, *_missing(grid, channels)))
+    notes += [*doubts, *more, *_missing(grid, channels)]
+    return Table(columns, cells.path, cells.lines[steps.starts], tuple(notes), steps.cut(cells.lines))
 
 
 def _time_column(cells: Cells, settings: DataSettings, guesses: dict[str, Guess]) -> str:
