@@ -161,8 +161,9 @@ def price_notes(series: Sequence[Series], layout: Layout) -> tuple[str, ...]:
         for place, name in enumerate(layout.targets):
             known = np.flatnonzero(np.isfinite(one.values[:, place]))
             splits += [
-                f"{_row(one, int(known[at + 1]))}{_place(one, int(known[at + 1]))}: {name} goes from {one.values[known[at], place]:g} to "
-                f"{one.values[known[at + 1], place]:g}, as a split of {factor:g} would"
+                f"{_row(one, int(known[at + 1]))}{_place(one, int(known[at + 1]))}: {name} goes from "
+                f"{one.values[known[at], place]:g} to {one.values[known[at + 1], place]:g}, as a split of {factor:g} "
+                "would"
                 for at, factor in _splits(one.values[known, place])
             ]
         gaps += _longest(one)
