@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ostinato.data.settings import DataSettings
 from ostinato.errors import DataError
 from ostinato.tasks.forecast import Forecast
+from ostinato.tasks.forecast_frame import forecast_frame
 from ostinato.tasks.forecast_parts import cut
 from ostinato.tasks.forecast_series import Layout, fill_forward, series_of, to_table
 from ostinato.tasks.forecast_windows import spread
@@ -336,3 +337,23 @@ def test_series_that_tick_in_turns_share_a_clock_of_more_places():
     halves = hours(30).astype("datetime64[m]") + 30
     _, (_, clock) = ways(wave(30), wave(30), times=(hours(30), halves))
     assert (clock.place.tolist(), clock.reach) == ([0, 2, 4, 1, 3, 5], 4)
+
+
+def test_a_frame_tells_each_step_its_own_time():
+    """Unequal series that end at different hours, two channels each, windows in any order of the series."""
+    lengths, starts = (30, 45, 24), ("2024-01-01", "2023-05-05", "2024-02-29")
+    series = [np.stack([wave(n, seed=n), wave(n, seed=n + 1)], axis=1) for n in lengths]
+    times = [hours(n, start) for n, start in zip(lengths, starts, strict=True)]
+    table = table_of(*series, times=times)
+    task = fitted(table, horizon=4)
+    examples = task.examples(table)
+    mixed = examples.select(np.array([4, 1, 0, 5, 3, 2]))
+    said = np.arange(24.0).reshape(6, 4)
+    frame = forecast_frame({"forecast": said, "quantiles": np.repeat(said[..., None], 3, 2)}, mixed, (0.1, 0.5, 0.9))
+    for row, (number, channel) in enumerate([(2, "c1"), (0, "c2"), (0, "c1"), (2, "c2"), (1, "c2"), (1, "c1")]):
+        part = frame[4 * row : 4 * row + 4]
+        assert part["series"].to_list() == [f"S{number + 1}"] * 4
+        assert part["channel"].to_list() == [channel] * 4
+        want = times[number][-1] + np.arange(1, 5)
+        assert (part["time"].to_numpy() == want.astype("datetime64[ns]")).all()
+        assert part["forecast"].to_list() == said[row].tolist()

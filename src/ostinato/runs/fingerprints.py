@@ -32,11 +32,10 @@ def named_files(recipe: Recipe, parts: Sequence[Table]) -> dict[str, dict[str, d
             base = Path(part.path).parent
             for file in _media(part):
                 if file not in own and file.exists():
-                    known = file.relative_to(base) if file.is_relative_to(base) else file.absolute()
-                    found.setdefault(name, {}).setdefault(known.as_posix(), {})
-        base = own[0].parent if own else Path()
-        for known in found.get(name, {}):
-            found[name][known] = _fingerprint(base / known)
+                    seen = file.relative_to(base) if file.is_relative_to(base) else file.absolute()
+                    found.setdefault(name, {}).setdefault(seen.as_posix(), {})
+        for short in found.get(name, {}):
+            found[name][short] = _fingerprint(own[0].parent / short)
     return found
 
 

@@ -50,8 +50,9 @@ def read_like(source: Source, data: DataSettings, kinds: Mapping[str, str], layo
     heard = {kind for name, kind in kinds.items() if kind in MEDIA_KINDS and name != data.target}
     if isinstance(source, list) and len(heard) == 1:  # names of files are no text
         said |= {SEQUENCE: heard.pop()}
-    if layout == "long":  # a few steps may not show which column names the series
-        said |= {name: kind for name, kind in kinds.items() if kind == Kind.ID}
+    if layout == "long":  # a few steps may not show which column names the series, nor that the target changes
+        said |= dict([one for one in kinds.items() if one[1] == Kind.ID][:1])  # the first column of such a table
+        data = data if data.target in kinds else replace(data, target="")
     data = replace(data, kinds=said, rows=0)
     wanted: Layout = layout if layout in get_args(Layout) else "auto"  # type: ignore[assignment]
     table = _read(source, data, wanted)

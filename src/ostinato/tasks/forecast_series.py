@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -141,7 +142,8 @@ def series_of(table: Table, data: DataSettings, layout: Layout) -> list[Series]:
         targets, seen, known = ([places[n] for n in names] for names in (layout.targets, layout.seen, layout.known))
         v, static = row.values, _static(row, layout.static, table)
         roles = (v[:, targets], v[:, seen], v[:, known])
-        found.append(Series(row.name, *roles, row.times, **row.marks, static=static, lines=row.lines))
+        more: dict[str, Any] = {"static": static, "lines": row.lines, **row.marks}
+        found.append(Series(row.name, *roles, row.times, **more))
     return found
 
 

@@ -89,7 +89,7 @@ def _id_column(cells: Cells, settings: DataSettings, guesses: dict[str, Guess], 
         return str(cells[settings.id].name), ""
     words = [n for n, g in guesses.items() if g.kind in {Kind.CATEGORY, Kind.ID} and n not in {time, settings.target}]
     words += [n for n, g in guesses.items() if g.kind is Kind.NUMBER and sounds_like_id(n) and n != settings.target]
-    said = [n for n in words if settings.kinds.get(n) == Kind.ID and (len(cells) < 2 or cells[n].is_duplicated().any())]
+    said = [name for name in words if settings.kinds.get(name) == Kind.ID]
     if said:
         return said[0], ""
     if time:
