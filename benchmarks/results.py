@@ -161,6 +161,17 @@ RESULTS = (
         f"--set task.label_smoothing=0.1 --set training.batch_size=64 {SEEDS}",
     ),
     Result(
+        "multi30k",
+        "multi30k_en_de, German to English, test of 2016, lower-cased",
+        "bleu",
+        "≥ 30, aim 36",
+        "{data}/multi30k_en_de/train.de {data}/multi30k_en_de/train.en --valid {data}/multi30k_en_de/val.de --valid "
+        "{data}/multi30k_en_de/val.en --test {data}/multi30k_en_de/test_2016_flickr.de --test "
+        "{data}/multi30k_en_de/test_2016_flickr.en --task translate --epochs 14 --set data.lower=true --set "
+        "data.subwords=6000 --set model.embedding=256 --set model.dropout=0.3 --set model.embedding_dropout=0.2 "
+        f"--set optimizer.learning_rate=0.002 {SEEDS}",
+    ),
+    Result(
         "ptb_characters",
         "ptb, characters",
         "bits",

@@ -1,6 +1,8 @@
-// The part of DLPack 1.3's C exchange that a stream uses: how it reads tensors of another library, and makes new ones,
+// The part of DLPack 1.3's C exchange that is used here: how tensors of another library are read, and new ones made,
 // without linking against it. Layouts as that standard fixes them; what is not used stands as a plain pointer.
 #pragma once
+
+#include <Python.h>
 
 #include <cstdint>
 
@@ -42,5 +44,8 @@ struct Exchange {
   int (*view)(void* object, Tensor* view);  // borrowed, as long as the object lives
   void* stream;
 };
+
+// The exchange of a type; none if it has none, or one of another version.
+const Exchange* exchange_of(PyTypeObject* type);
 
 }  // namespace ostinato::dlpack

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <tuple>
 
+#include "team.h"
+
 namespace nb = nanobind;
 
 namespace ostinato {
@@ -58,28 +60,68 @@ struct Places {
   size_t row(int64_t t, int64_t slot) const { return static_cast<size_t>(starts[order[slot]] + t * apart) * bytes; }
 };
 
-void pack_rows(const std::vector<int64_t>& counts, const std::vector<uintptr_t>& places, uintptr_t from, uintptr_t to) {
-  const Places rows(counts, places);
+// One of a team that copies: the steps from `first` to `last`, and the packed row that comes first among them.
+struct Part {
+  int64_t first, last, row;
+};
+
+// Parts of about as many rows, `padded` steps in all.
+Part part_of(const Places& rows, int64_t padded, const Member& member) {
+  int64_t total = 0;
+  for (int64_t t = 0; t < rows.steps; ++t) total += rows.sizes[t];
+  const int64_t from = total * member.id / member.count, to = total * (member.id + 1) / member.count;
+  Part part{0, 0, 0};
+  int64_t t = 0, row = 0;
+  for (; t < rows.steps && row < from; ++t) row += rows.sizes[t];
+  part.first = t, part.row = row;
+  for (; t < rows.steps && row < to; ++t) row += rows.sizes[t];
+  part.last = member.id + 1 == member.count ? std::max(rows.steps, padded) : t;
+  return part;
+}
+
+// A copy of whole rows between `packed` and `places`; `work` does a part of it.
+struct Copy {
+  Places rows;
+  char *packed, *spread;
+  int64_t padded;
+};
+
+void shared(const Copy& copy, int threads, void (*work)(void*, const Member&)) {
+  constexpr int64_t worth = 4 << 20;  // bytes; less is copied before another thread wakes
+  const int64_t bytes = copy.rows.steps * copy.rows.batch * static_cast<int64_t>(copy.rows.bytes);
   nb::gil_scoped_release released;
-  char* target = at<char>(to);
-  for (int64_t t = 0; t < rows.steps; ++t)
-    for (int64_t j = 0; j < rows.sizes[t]; ++j, target += rows.bytes)
-      std::memcpy(target, at<const char>(from) + rows.row(t, j), rows.bytes);
+  run_team(bytes < worth ? 1 : threads, work, const_cast<Copy*>(&copy));
+}
+
+void pack_rows(const std::vector<int64_t>& counts, const std::vector<uintptr_t>& places, uintptr_t from, uintptr_t to,
+               int threads) {
+  shared({{counts, places}, at<char>(to), at<char>(from), 0}, threads, [](void* context, const Member& member) {
+    const Copy& copy = *static_cast<const Copy*>(context);
+    const Places& rows = copy.rows;
+    const Part part = part_of(rows, 0, member);
+    char* target = copy.packed + static_cast<size_t>(part.row) * rows.bytes;
+    for (int64_t t = part.first; t < part.last; ++t)
+      for (int64_t j = 0; j < rows.sizes[t]; ++j, target += rows.bytes)
+        std::memcpy(target, copy.spread + rows.row(t, j), rows.bytes);
+  });
 }
 
 // Beyond a sequence's end, up to step `padded`, rows are 0.
 void unpack_rows(const std::vector<int64_t>& counts, const std::vector<uintptr_t>& places, uintptr_t from, uintptr_t to,
-                 int64_t padded) {
-  const Places rows(counts, places);
-  nb::gil_scoped_release released;
-  const char* source = at<const char>(from);
-  for (int64_t t = 0; t < std::max(rows.steps, padded); ++t) {
-    const int64_t size = t < rows.steps ? rows.sizes[t] : 0;
-    for (int64_t j = 0; j < size; ++j, source += rows.bytes)
-      std::memcpy(at<char>(to) + rows.row(t, j), source, rows.bytes);
-    if (t < padded)
-      for (int64_t j = size; j < rows.batch; ++j) std::memset(at<char>(to) + rows.row(t, j), 0, rows.bytes);
-  }
+                 int64_t padded, int threads) {
+  shared({{counts, places}, at<char>(from), at<char>(to), padded}, threads, [](void* context, const Member& member) {
+    const Copy& copy = *static_cast<const Copy*>(context);
+    const Places& rows = copy.rows;
+    const Part part = part_of(rows, copy.padded, member);
+    const char* source = copy.packed + static_cast<size_t>(part.row) * rows.bytes;
+    for (int64_t t = part.first; t < part.last; ++t) {
+      const int64_t size = t < rows.steps ? rows.sizes[t] : 0;
+      for (int64_t j = 0; j < size; ++j, source += rows.bytes)
+        std::memcpy(copy.spread + rows.row(t, j), source, rows.bytes);
+      if (t < copy.padded)
+        for (int64_t j = size; j < rows.batch; ++j) std::memset(copy.spread + rows.row(t, j), 0, rows.bytes);
+    }
+  });
 }
 
 }  // namespace

@@ -30,22 +30,6 @@ struct Array {
 
 const char* name_of(Stored stored) { return stored == Stored::float64 ? "float64" : "float32"; }
 
-// The DLPack exchange of a type; none if it has none.
-const dlpack::Exchange* exchange_of(PyTypeObject* type) {
-  static PyTypeObject* last = nullptr;
-  static const dlpack::Exchange* found = nullptr;
-  if (type == last) return found;
-  nb::object capsule = nb::getattr(nb::handle(reinterpret_cast<PyObject*>(type)), "__dlpack_c_exchange_api__", nb::none());
-  if (capsule.is_none()) return nullptr;
-  const auto* exchange = static_cast<const dlpack::Exchange*>(PyCapsule_GetPointer(capsule.ptr(), "dlpack_exchange_api"));
-  if (exchange == nullptr) throw nb::python_error();
-  if (exchange->version.major != 1 || exchange->view == nullptr) return nullptr;
-  Py_INCREF(type);
-  Py_XDECREF(last);
-  last = type, found = exchange;
-  return exchange;
-}
-
 class View {
  public:
   Array array;
@@ -56,7 +40,7 @@ class View {
     if (PyObject_CheckBuffer(object.ptr())) {
       take_buffer(object, name, stored, writable);
     } else {
-      exchange = exchange_of(Py_TYPE(object.ptr()));
+      exchange = dlpack::exchange_of(Py_TYPE(object.ptr()));
       if (exchange == nullptr)
         throw nb::type_error((std::string(name) + " must be a numpy array or a torch tensor, not " +
                               Py_TYPE(object.ptr())->tp_name).c_str());

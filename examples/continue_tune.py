@@ -1,11 +1,13 @@
 """Music: a canon over a ground bass is learned from MIDI files, and one that was never heard is continued."""
 
+import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
 import ostinato
+from ostinato import plots
 from ostinato.data.media.midi import NAMES, Tune
 from ostinato.decoding import Sampling
 
@@ -25,7 +27,7 @@ def canon(start: int, length: int = 96) -> Tune:
     return Tune(keys, steps_per_beat=4)
 
 
-def main() -> None:
+def main(picture: str = "") -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "tunes"
         folder.mkdir()
@@ -48,8 +50,12 @@ def main() -> None:
         tune.save(out)  # temperature 0: whatever is likelier than not sounds
     wanted = canon(1, 56).keys[24:]
     right = (tune.keys[24:] & wanted).sum() / (tune.keys[24:] | wanted).sum()
+    if picture:
+        plots.save(
+            plots.piano_roll(tune.keys, NAMES, given=24, title="A canon, and how a model goes on with it"), picture
+        )
     print(f"of 32 steps that it played, {right:.0%} of the keys are the canon's; {out} plays them")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

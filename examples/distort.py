@@ -1,5 +1,6 @@
 """Effects: what an overdriven amplifier does to a sound, learned from a few seconds and played in real time."""
 
+import sys
 import tempfile
 from pathlib import Path
 from time import perf_counter
@@ -8,6 +9,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 import ostinato
+from ostinato import plots
 from ostinato.data.media.sound import write_sound
 
 RATE = 8_000
@@ -32,7 +34,7 @@ def amplifier(dry: np.ndarray) -> np.ndarray:
     return 0.8 * np.tanh(8 * dry / (1 + 20 * lately))
 
 
-def main() -> None:
+def main(picture: str = "") -> None:
     dry = plucked(10, seed=0)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
@@ -49,8 +51,16 @@ def main() -> None:
     seconds = perf_counter() - start
     error = np.square(heard - amplifier(riff)).sum() / np.square(amplifier(riff)).sum()
     print(f"a new riff, block by block: error-to-signal ratio {error:.4f}")
+    if picture:
+        loudest = int(np.abs(heard[RATE:-RATE]).argmax()) + RATE
+        part, title = (
+            slice(loudest - 40, loudest + 120),
+            "20 ms of a riff that was never heard before, where it is loudest",
+        )
+        told = {"the model": heard[part]}
+        plots.save(plots.waves(amplifier(riff)[part], told, title=title, source=riff[part], rate=RATE), picture)
     print(f"{len(riff) / RATE / seconds:.0f} times faster than real time")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

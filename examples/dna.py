@@ -5,10 +5,13 @@ from both ends, and writes the probability of a site along a sequence as a track
 """
 
 import random
+import re
+import sys
 import tempfile
 from pathlib import Path
 
 import ostinato
+from ostinato import plots
 from ostinato.runs.track import write_track
 
 SITE, SIZE = "TGAGTCA", 40
@@ -31,10 +34,10 @@ def write(path: Path, sequences: list[str]) -> None:
     path.write_text("".join(f">{path.stem}{n}\n{text}\n" for n, text in enumerate(sequences)), encoding="utf-8")
 
 
-def main() -> None:
+def main(picture: str = "") -> None:
     generator = random.Random(0)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         (folder / "pieces").mkdir()
         free = [bases(generator, SIZE) for _ in range(600)]
         bound = [
@@ -55,12 +58,19 @@ def main() -> None:
         run = ostinato.train(folder / "pieces", recipe, folder / "run")
         print(f"right on new pieces: {run.metrics['test']['model']['accuracy']:.0%}")
 
-        places = [150, 420, 700]
-        write(folder / "chr.fa", [with_sites(generator, bases(generator, 1000), places)])
+        text = with_sites(generator, bases(generator, 1000), [150, 420, 700])
+        write(folder / "chr.fa", [text])
+        places = [found.start() for found in re.finditer(f"{SITE}|{SITE.translate(OTHER)[::-1]}", text)]
         frame = run.load().track(folder / "chr.fa", window=SIZE, step=5)
         for place in places:
             middle = frame.filter((frame["start"] - place + SIZE // 2).abs() <= 5)["p(bound)"].max()
             print(f"site at {place}: {middle:.2f}")
+        if picture:
+            middles, sites = frame["start"] + SIZE // 2, [(place, place + len(SITE)) for place in places]
+            name = f"{SITE} on either strand, looked for in windows of {SIZE} bases"
+            plots.save(
+                plots.track(middles, frame["p(bound)"], sites, label="p(bound)", site="a site", name=name), picture
+            )
         away = [min(abs(start + SIZE // 2 - place) for place in places) > SIZE for start in frame["start"]]
         print(f"elsewhere, in the mean: {frame.filter(away)['p(bound)'].mean():.2f}")
         write_track(frame, folder / "sites.bedgraph", "bound")
@@ -68,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,11 +1,14 @@
 """Anomalies in a series, found as it comes in: a spike, a stop, and a time of disturbance."""
 
+import sys
+
 import numpy as np
 
-from ostinato import Detector
+from ostinato import Detector, plots
 
 DAY = 48
 LEARNED, STEPS = 30 * DAY, 60 * DAY
+SHOWN = 1600  # step from which on the picture shows it
 
 
 def series() -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
@@ -20,7 +23,7 @@ def series() -> tuple[np.ndarray, dict[str, tuple[int, int]]]:
     return values, wrong
 
 
-def main() -> None:
+def main(picture: str = "") -> None:
     values, wrong = series()
     model = Detector(hidden=16, epochs=12, alarms=0.005).fit(values[:LEARNED])  # it never sees what is wrong
     scores, rang = -model.score_samples(values), model.alarm(values)
@@ -35,8 +38,18 @@ def main() -> None:
     inside = np.zeros(STEPS, dtype=bool)
     for first, last in wrong.values():
         inside[first : last + 31] = True  # what comes right after is strange too
+    if picture:
+        shown = slice(SHOWN, None)
+        stretches = [(first - SHOWN, last - SHOWN) for first, last in wrong.values()]
+        alarms = np.flatnonzero(rang[shown])
+        plots.save(
+            plots.anomalies(
+                values[shown], (), scores[shown], alarms, stretches, name="A daily rhythm, a step every half-hour"
+            ),
+            picture,
+        )
     print(f"alarms where nothing is wrong: {int((rang & ~inside)[LEARNED:].sum())} in {STEPS - LEARNED:,} steps")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,7 +1,10 @@
 """What a film shows next: bouncing balls, told by a ConvLSTM, beside whoever says that nothing moves."""
 
+import sys
+
 import torch
 
+from ostinato import plots
 from ostinato.models import NextFrame
 from ostinato.models.next_frame import aligned
 from ostinato.sequences import Ragged
@@ -34,7 +37,7 @@ def drawn(frame: torch.Tensor) -> list[str]:
     return ["".join(" .:*#"[int(pixel * 4.99)] for pixel in row) for row in frame.tolist()]
 
 
-def main() -> None:
+def main(picture: str = "") -> None:
     torch.manual_seed(0)
     train, test = balls(128, seed=1), balls(64, seed=2)
     model = NextFrame(hidden=12, kernel=5)
@@ -54,6 +57,11 @@ def main() -> None:
 
     film = test.take(torch.tensor([0])).slice(0, 8)
     ahead, truth = model.go_on(film, 3)[0, :, 0], test[0][8:11, 0]
+    if picture:
+        pixels = [frame.numpy() for frame in test[0][3:11, 0]]
+        told = {"the model": ahead.numpy(), "the last frame": [pixels[4]] * 3}
+        title = "Three frames ahead, each fed back; squared errors a pixel below"
+        plots.save(plots.frames(pixels, told, first=4, title=title), picture)
     print("\nthree frames ahead, each fed back (the truth on the right):")
     for said, true in zip(ahead, truth, strict=True):
         print(
@@ -62,4 +70,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

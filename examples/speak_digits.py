@@ -1,8 +1,12 @@
 """Sounds into text, whole and live: numbers dialled with touch tones, two pitches a digit, over a noisy line."""
 
-import numpy as np
+import sys
 
-from ostinato import Transcriber
+import numpy as np
+import torch
+
+from ostinato import Transcriber, plots
+from ostinato.data.media.spectrum import Spectrum
 from ostinato.decoding.listen import Listener
 
 RATE = 8000
@@ -23,11 +27,11 @@ def dialled(number: str, random: np.random.Generator) -> np.ndarray:
 
 def calls(count: int, seed: int) -> tuple[list[np.ndarray], list[str]]:
     random = np.random.default_rng(seed)
-    numbers = ["".join(random.choice(list("0123456789"), random.integers(3, 8))) for _ in range(count)]
-    return [dialled(number, random) for number in numbers], numbers
+    numbers = [" ".join(random.choice(list("0123456789"), random.integers(3, 8))) for _ in range(count)]
+    return [dialled(number.replace(" ", ""), random) for number in numbers], numbers
 
 
-def main() -> None:
+def main(picture: str = "") -> None:
     sounds, numbers = calls(200, seed=0)
     model = Transcriber(
         hidden=32,
@@ -37,19 +41,27 @@ def main() -> None:
         batch_size=4,
         learning_rate=0.01,
         valid=0.0,
-        settings={"audio.rate": RATE, "audio.stack": 2},
+        settings={"audio.rate": RATE, "audio.stack": 2, "data.unit": "word"},  # each digit a word, with its times
     ).fit(sounds, numbers)
 
     new_sounds, new_numbers = calls(50, seed=1)
     found = model.predict(new_sounds)
     print(f"right on new calls: {np.mean([a == b for a, b in zip(found, new_numbers, strict=True)]):.0%}")
     for number, text in zip(new_numbers[:3], found[:3], strict=True):
-        print(f"{number:>8}  {text}")
+        print(f"{number:>15}  {text}")
+    for word in model.predict_words(new_sounds[:1])[0]:
+        print(f"{word.text} was heard from {word.start:.2f} to {word.end:.2f} s")
 
     listener = Listener(model.model_, model.task_)
     said = [listener.hear(block) for block in np.array_split(new_sounds[0], 12)]
     print("as it is dialled:", " ".join(text or "·" for text in [*said, listener.end()]))
+    if picture:
+        spectrum = Spectrum(RATE)
+        energies = spectrum.steps(torch.from_numpy(new_sounds[0])).numpy()
+        hertz = spectrum.edges[1:-1].tolist()
+        words, name = model.predict_words(new_sounds[:1])[0], f"A call in which {new_numbers[0]} was dialled"
+        plots.save(plots.speech(energies, spectrum.seconds, words, hertz=hertz, name=name), picture)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 import pytest
 import typer
@@ -142,6 +143,31 @@ def test_links_lead_somewhere(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{name(page)}: {link} leads nowhere"
         assert not anchor or anchor in anchors(target), f"{name(page)}: {link} has no such heading"
+
+
+PICTURED = [*sorted((ROOT / "docs/how-to").glob("*.md")), ROOT / "docs/translation.md"]
+
+
+@pytest.mark.parametrize("page", PICTURED, ids=name)
+def test_every_kind_has_its_picture(page: Path) -> None:
+    """Checked in, small, of no date, and the page names the example that draws it."""
+    text = page.read_text(encoding="utf-8")
+    found = re.findall(r"^!\[[^\]]{10,}\]\(([\w-]+\.svg)\)$", text, re.MULTILINE)
+    assert found, f"{name(page)} has no picture"
+    for file in found:
+        path = page.parent / file
+        drawn = re.search(rf"`python (examples/\w+\.py) {re.escape(name(path))}`", text)
+        assert drawn, f"{name(page)} does not say what draws {file}"
+        assert "plots.save(" in (ROOT / drawn[1]).read_text(encoding="utf-8")
+        svg = path.read_text(encoding="utf-8")
+        assert ElementTree.fromstring(svg).get("role") == "img"
+        assert len(svg) < 60_000, f"{name(path)} has {len(svg):,} bytes"
+        assert "<metadata" not in svg
+
+
+def test_no_picture_is_left_over() -> None:
+    shown = {file for page in PAGES for file in re.findall(r"\]\(([\w-]+\.svg)\)", page.read_text(encoding="utf-8"))}
+    assert {path.name for path in (ROOT / "docs").rglob("*.svg")} == shown
 
 
 def test_every_page_can_be_reached() -> None:

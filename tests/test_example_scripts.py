@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import runpy
+from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -75,9 +77,10 @@ def look_inside(text: str) -> None:
 
 def speak_digits(text: str) -> None:
     assert numbers(r"(\d+)%", text)[0] >= 90
-    dialled, *live = re.findall(r"^ +(\d+) +\d+$", text, re.MULTILINE)[:1] + re.findall(r"dialled: (.*)", text)
-    assert live[0].replace("·", "").replace(" ", "") == re.findall(r"^ +\d+ +(\d+)$", text, re.MULTILINE)[0]
-    assert dialled
+    heard = re.findall(r"^ +[\d ]+\d  (\d[\d ]*)$", text, re.MULTILINE)[0]
+    assert re.findall(r"^(\d) was heard from", text, re.MULTILINE) == heard.split()
+    live = re.findall(r"dialled: (.*)", text)[0]
+    assert live.replace("·", "").split() == heard.split()
 
 
 def translate_dates(text: str) -> None:
@@ -92,6 +95,13 @@ def distort(text: str) -> None:
     assert numbers(r"ratio (\S+) against", text)[0] < numbers(r"against (\S+) \(", text)[0]
     assert numbers(r"error-to-signal ratio (\S+)$", text)[0] < 0.03
     assert numbers(r"^(\d+) times", text)[0] >= 1
+
+
+def read_digits(text: str) -> None:
+    shares = numbers(r"^after \d rows? +(\d+)%", text)
+    assert len(shares) == 8
+    assert shares[-1] >= 85
+    assert shares[3] < shares[-1] - 20
 
 
 def films(text: str) -> None:
@@ -133,6 +143,7 @@ CHECKS = [
     translate_dates,
     continue_tune,
     distort,
+    read_digits,
     films,
     next_frame,
     write_text,
@@ -147,6 +158,17 @@ def test_every_example_is_checked() -> None:
     "check",
     [pytest.param(c, id=c.__name__, marks=[pytest.mark.slow] if c.__name__ in SLOW else []) for c in CHECKS],
 )
-def test_example(check, capsys: pytest.CaptureFixture[str]) -> None:
-    runpy.run_path(str(EXAMPLES / f"{check.__name__}.py"), run_name="__main__")
+def test_example(
+    check: Callable[[str], None], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs as from a shell, with the name of a picture where the script draws one."""
+    script, picture = EXAMPLES / f"{check.__name__}.py", tmp_path / "picture.svg"
+    draws = "plots.save(" in script.read_text(encoding="utf-8")
+    monkeypatch.setattr("sys.argv", [str(script), *([str(picture)] if draws else [])])
+    runpy.run_path(str(script), run_name="__main__")
     check(capsys.readouterr().out)
+    assert picture.exists() == draws
+    if draws:
+        svg = picture.read_text(encoding="utf-8")
+        assert ElementTree.fromstring(svg).get("role") == "img"
+        assert len(svg) < 60_000

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from ostinato.errors import DataError, UsageError
-from ostinato.estimators import Classifier, Detector, Forecaster, LanguageModel, Regressor, Tagger
+from ostinato.estimators import Classifier, Detector, Forecaster, LanguageModel, Regressor, Tagger, Translator
 from ostinato.runs.recipe import Recipe
 from ostinato.tasks import TASKS
 
@@ -157,6 +157,27 @@ def test_tagger_keeps_lengths_and_learns() -> None:
     assert model.score(TOKENS, TAGS) > 0.95
     with pytest.raises(ValueError, match="tags"):
         model.score(TOKENS, TAGS[:-1])
+    chances = model.predict_proba(TOKENS)
+    assert [one.shape for one in chances] == [(len(row), 2) for row in TOKENS]
+    assert [[str(model.classes_[place]) for place in one.argmax(1)] for one in chances] == model.predict(TOKENS)
+    np.testing.assert_allclose(np.concatenate(chances).sum(1), 1.0, atol=1e-5)
+    np.testing.assert_allclose(model.predict_proba(TOKENS[3:4])[0], chances[3], atol=1e-5)
+
+
+def test_translator_tells_what_it_looked_at() -> None:
+    numbers = ["1", "22", "333", "4444"] * 6
+    model = Translator(hidden=8, epochs=1, valid=0.0).fit(numbers, [number[::-1] for number in numbers])
+    asked = ["1", "4321"]
+    for text, answer, looked in zip(asked, model.predict(asked), model.predict_attention(asked), strict=True):
+        assert "".join(looked.source) == text
+        assert "".join(symbol for symbol in looked.symbols if symbol != "end") == answer
+        assert looked.shares.shape == (len(looked.symbols), len(text))
+        np.testing.assert_allclose(looked.shares.sum(1), 1.0, atol=1e-5)
+    with pytest.raises(NotFittedError):
+        Translator().predict_attention(asked)
+    blind = Translator(hidden=8, epochs=1, valid=0.0, settings={"model.attention": "none"}).fit(numbers, numbers)
+    with pytest.raises(UsageError, match=r"model\.attention=none"):
+        blind.predict_attention(asked)
 
 
 def test_language_model_writes_from_a_class() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -52,6 +53,31 @@ PICTURES: dict[str, Callable[[], str]] = {
     "silent tune": lambda: plots.piano_roll(np.zeros((5, 3)), "abc"),
     "no tune": lambda: plots.piano_roll(np.zeros((0, 3)), "abc"),
     "waves": lambda: plots.waves([0.1, np.nan, 0.3], {HOSTILE[0]: np.zeros(3), "b": np.ones(3)}, start=7),
+    "waves of a sound": lambda: plots.waves(
+        [0.1, 0.2, 0.3], {HOSTILE[0]: np.zeros(3)}, source=[0.0, np.nan, 1.0], rate=8000, title=HOSTILE[2]
+    ),
+    "years": lambda: plots.forecast_fan(
+        [5.0, 6.0], np.array([[1.0, 2.0, 3.0]] * 4), [0.1, 0.5, 0.9], [2.0] * 4, first=2001, unit="year",
+        rivals={"last": [1.0] * 4},
+    ),
+    "nothing expected": lambda: plots.anomalies([1.0, 2.0], [], [0.1, 5.0], [1]),
+    "attention": lambda: plots.attention(np.full((3, 6), 1 / 6), HOSTILE, HOSTILE[:3]),
+    "track": lambda: plots.track([5, 15, 25], [0.1, np.nan, 1.0], [(12, 19), (21, 22)], site="here", name=HOSTILE[0]),
+    "empty track": lambda: plots.track([], []),
+    "speech": lambda: plots.speech(
+        np.random.default_rng(0).random((9, 4)), 0.01, [(HOSTILE[0], 0.0, 0.04), ("b", 0.05, 0.05)],
+        hertz=[100.0, 400.0, 1000.0, 2500.0], name=HOSTILE[1],
+    ),
+    "nothing heard": lambda: plots.speech(np.zeros((1, 2)), 0.01, [], hertz=[100.0, 900.0]),
+    "rows": lambda: plots.rows_read(
+        [np.eye(3), np.zeros((3, 3)), np.ones((3, 3))], [np.full((3, 6), 1 / 6)] * 3, HOSTILE, names=HOSTILE[:3]
+    ),
+    "tags": lambda: plots.tags([HOSTILE, ["one"]], [np.full((6, 2), 0.5), np.array([[0.0, 1.0]])], HOSTILE[:2]),
+    "frames": lambda: plots.frames([np.eye(4)] * 5, {HOSTILE[0]: [np.zeros((4, 4))] * 2, "b": [np.eye(4)] * 2}),
+    "walk": lambda: plots.walk(
+        [{"train": (1, k), "valid": (k + 6, k + 20), "test": (k + 26, k + 45)} for k in (50, 70)],
+        [85, 95, 105, 115], {HOSTILE[0]: [0.1, 0.0, -0.2, 0.1], "b": [0.0] * 4}, title=HOSTILE[1],
+    ),
     "gates of letters": lambda: plots.gates({"f": np.full((3, 2), 0.5)}, ["a", " ", "$"]),
 }  # fmt: skip
 
@@ -105,9 +131,71 @@ def test_the_numbers_that_matter_are_written_in_the_picture() -> None:
     assert "weights kept" in texts(PICTURES["curves"]())
     assert "0.01" in texts(plots.losses({"a": [1.0, 0.001]}))
     assert "␣" in texts(PICTURES["gates of letters"]())
+    assert {"what goes in", "truth", "milliseconds", "error"} <= set(texts(PICTURES["waves of a sound"]()))
+    years = texts(PICTURES["years"]())
+    assert {"year", "2001", "2004"} <= set(years)
+    assert "steps from the last known value" not in years
+    assert "expected" not in texts(PICTURES["nothing expected"]())
+    assert {"here", "base", "score"} <= set(texts(PICTURES["track"]()))
+    assert {"b", "heard", "seconds", "1,000"} <= set(texts(PICTURES["speech"]()))
+    assert {"50%", "100%", "one"} <= set(texts(PICTURES["tags"]()))
+    assert {"the film", "b", "0.250", "0.000"} <= set(texts(PICTURES["frames"]()))  # of the unit matrix: 4 of 16 pixels
+    assert {"fold 1", "fold 2", "train", "valid", "test"} <= set(texts(PICTURES["walk"]()))
+
+
+def test_squares_are_as_deep_as_their_share() -> None:
+    svg = plots.rows_read([np.ones((1, 1))], [np.array([[0.25, 0.75, 0.02]])], ["a", "b", "c"])
+    assert re.findall(r"fill: #0072b2; opacity: ([\d.]+)", svg) == ["0.25", "0.75"]  # 0.02 is not worth a square
+
+
+def test_errors_of_a_wave_are_answer_less_truth() -> None:
+    above = plots.waves(np.zeros(3), {"a": np.ones(3)}, source=np.zeros(3))
+    below = plots.waves(np.zeros(3), {"a": -np.ones(3)}, source=np.zeros(3))
+    assert "−1.05" not in texts(above)
+    assert any(text.startswith("−1") for text in texts(below))
+    assert not any(text.startswith("−1") for text in texts(above))
+
+
+def test_a_picture_as_a_file_has_colours_of_its_own(tmp_path: Path) -> None:
+    svg = PICTURES["track"]()
+    plots.save(svg, tmp_path / "track.svg")
+    alone = (tmp_path / "track.svg").read_text(encoding="utf-8")
+    style = ElementTree.fromstring(alone).get("style", "")
+    assert "color: #26292e" in style
+    assert "background: #ffffff" in style
+    assert alone.replace(f' style="{style}"', "", 1) == svg
+
+
+def test_places_are_no_finer_than_a_screen() -> None:
+    svg = PICTURES["many steps"]()
+    paths = [node.get("d", "") for node in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}path")]
+    assert not any(re.search(r"\.\d{3}", path) for path in paths)
+    assert "0.001" in texts(plots.losses({"a": [1.0, 0.001]}))
 
 
 def test_wrong_arrays_are_refused() -> None:
+    with pytest.raises(ValueError, match="'source' has 2 steps, the truth 3"):
+        plots.waves(np.zeros(3), {}, source=np.zeros(2))
+    with pytest.raises(ValueError, match="1 scores at 2 places"):
+        plots.track([1, 2], [0.5])
+    with pytest.raises(ValueError, match="2 middles"):
+        plots.speech(np.zeros((5, 3)), 0.01, [], hertz=[1.0, 2.0])
+    with pytest.raises(ValueError, match="an image of 3 rows and 2 labels"):
+        plots.rows_read([np.eye(3)], [np.zeros((2, 2))], "ab")
+    with pytest.raises(ValueError, match="no images"):
+        plots.rows_read([], [], "ab")
+    with pytest.raises(ValueError, match="no sentences"):
+        plots.tags([], [], "ab")
+    with pytest.raises(ValueError, match="2 words and 1 tags"):
+        plots.tags([["a", "b"]], [np.zeros((2, 2))], ["x"])
+    with pytest.raises(ValueError, match="the film 1"):
+        plots.frames([np.eye(2)], {"a": [np.eye(2)] * 2})
+    with pytest.raises(ValueError, match=r"answers have \[1, 2\]"):
+        plots.frames([np.eye(2)] * 3, {"a": [np.eye(2)] * 2, "b": [np.eye(2)]})
+    with pytest.raises(ValueError, match="'a' has 1 numbers for 2 steps"):
+        plots.walk([{"train": (1, 2), "valid": (3, 4), "test": (5, 6)}], [5, 6], {"a": [0.0]})
+    with pytest.raises(ValueError, match="no folds"):
+        plots.walk([], [], {})
     with pytest.raises(ValueError, match="2 labels"):
         plots.confusion(np.zeros((3, 3)), ["a", "b"])
     with pytest.raises(ValueError, match="quantiles must be"):

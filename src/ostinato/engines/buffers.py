@@ -18,7 +18,7 @@ LARGE = 1 << 20
 def room(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """An empty tensor; a large one in a buffer that has been used before."""
     count = prod(shape)
-    if count * dtype.itemsize < LARGE:
+    if count * dtype.itemsize < LARGE or dtype not in NUMBERS:
         return torch.empty(shape, dtype=dtype)
     return torch.from_numpy(native.buffer(NUMBERS[dtype], count)).view(shape)
 

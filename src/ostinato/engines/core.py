@@ -33,11 +33,19 @@ PLAIN = {torch.Tensor, torch.nn.Parameter}
 """Tensors that are nothing more."""
 
 
-def unseen(tensors: Iterable[Tensor | None]) -> bool:
-    """Whether these are mere tensors on the CPU, and neither a transform nor a dispatch mode looks on."""
-    if torch._C._are_functorch_transforms_active() or torch._C._len_torch_dispatch_stack():
-        return False
+def looked_on() -> bool:
+    """Whether a transform or a dispatch mode wants to see what is called."""
+    return torch._C._are_functorch_transforms_active() or torch._C._len_torch_dispatch_stack() > 0
+
+
+def mere(tensors: Iterable[Tensor | None]) -> bool:
+    """Whether these are mere tensors on the CPU."""
     return all(part is None or (type(part) in PLAIN and part.is_cpu) for part in tensors)
+
+
+def unseen(tensors: Iterable[Tensor | None]) -> bool:
+    """Whether these are mere tensors on the CPU, and nothing looks on."""
+    return not looked_on() and mere(tensors)
 
 
 def autocast() -> bool:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ostinato.cells import CELLS, Weights
-from ostinato.engines.core import unseen
+from ostinato.engines.core import looked_on, mere
 from ostinato.engines.derivatives import second_derivative
 from ostinato.engines.native_operators import (
     KEEP_ALL,
@@ -30,6 +30,7 @@ from ostinato.engines.native_operators import (
     sizes_of,
 )
 from ostinato.engines.noise import Noise
+from ostinato.engines.plans import Plan, learn, plan_of
 from ostinato.engines.reference import ReferenceEngine
 from ostinato.engines.request import Request
 from ostinato.sequences import Packed
@@ -40,13 +41,14 @@ class Form(NamedTuple):
 
     ``inputs`` counts ``x`` and the parts of the initial state; ``keep`` is what a differentiated forward keeps;
     ``sizes`` are there where the arguments are checked and nothing else wants to see the call, so that the dispatcher
-    can be passed by.
+    can be passed by; ``plan`` where the module has made such a call before.
     """
 
     call: Call
     inputs: int
     keep: int = KEEP_ALL
     sizes: Sizes | None = None
+    plan: Plan | None = None
 
     @property
     def parts(self) -> int:
@@ -55,6 +57,10 @@ class Form(NamedTuple):
 
     def forward(self, inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], keep: int) -> list[Tensor]:
         """Call forward."""
+        if self.plan is not None:
+            found = self.plan.forward([*inputs, *weights], keep)
+            if found is not None:
+                return found
         if self.sizes is not None:
             return forward(self.call, self.sizes, inputs, flow, weights, keep=keep)
         cell, noise, seed, *form = self.call
@@ -63,6 +69,10 @@ class Form(NamedTuple):
 
     def backward(self, kept: Sequence[Tensor], gradients: Maybe, rest: Sequence[Any], *, want_x: bool) -> list[Tensor]:
         """Call backward; ``rest`` are flow, inputs and weights in a row."""
+        if self.plan is not None:
+            found = self.plan.backward(list(rest[FLOW:]), [*kept, *gradients], want_x=want_x)
+            if found is not None:
+                return found
         flow, inputs, weights = self.parted(rest)
         if self.sizes is not None:
             return backward(self.call, self.sizes, gradients, inputs, flow, kept, weights, want_x=want_x)
@@ -88,7 +98,7 @@ def layer(
 
     The arguments are those of the operators; with ``low`` memory is saved and the gates are computed twice.
     """
-    tensors = (*inputs, *weights)
+    tensors = [*inputs, *weights]
     wanted = torch.is_grad_enabled() and any(part.requires_grad for part in tensors)
     if torch.compiler.is_compiling():
         keep = (KEEP_LITTLE if low else KEEP_ALL) if wanted else KEEP_NOTHING
@@ -96,14 +106,29 @@ def layer(
         form = [two, reverse]
         found = cast("list[Tensor]", forward_operator(inputs, flow, weights, cell, noise, seed, form, keep))
         return found[:-1] if wanted else found
-    transformed = torch._C._are_functorch_transforms_active()
-    sizes = sizes_of(inputs, flow, weights, call) if unseen((*tensors, *flow)) else None
-    own = Form(call, len(inputs), KEEP_LITTLE if low else KEEP_ALL, sizes)
-    if transformed:
+    own = form_of(tensors, len(inputs), flow, call, low=low)
+    if torch._C._are_functorch_transforms_active():
         return apply_forward(own, *flow, *tensors)[:-1]
     if wanted:
         return apply_plain_forward(own, *flow, *tensors)[:-1]
     return own.forward(inputs, flow, weights, KEEP_NOTHING)
+
+
+def form_of(tensors: list[Tensor], inputs: int, flow: Maybe, call: Call, *, low: bool) -> Form:
+    """How a call is made: past the dispatcher where nothing looks on, by a plan where one like it was made before."""
+    keep = KEEP_LITTLE if low else KEEP_ALL
+    if looked_on():
+        return Form(call, inputs, keep)
+    plain = not low and all(part is None for part in flow)
+    plan = plan_of(tensors, call, inputs - 1) if plain else None
+    if plan is not None:
+        return Form(call, inputs, keep, plan.sizes, plan)
+    if not mere((*tensors, *flow)):
+        return Form(call, inputs, keep)
+    sizes = sizes_of(tensors[:inputs], flow, tensors[inputs:], call)
+    if plain:
+        learn(tensors, sizes, call, inputs - 1)
+    return Form(call, inputs, keep, sizes)
 
 
 class Forward(torch.autograd.Function):

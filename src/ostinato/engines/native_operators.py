@@ -22,7 +22,7 @@ computes the gates again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -229,15 +229,18 @@ def pair(state: Sequence[Tensor]) -> tuple[Tensor | None, Tensor | None]:
     return (state[0] if state else None), (state[1] if len(state) > 1 else None)
 
 
+def place_names(names: Collection[str], call: Call) -> list[str | None]:
+    """Which of a direction's weights stands in each of the module's nine places; None is not there."""
+    own = call.kernel.own
+    plain = [None if name in own else name for name in ("ih", "hh", "bias_ih", "bias_hh")]
+    return [name if name in names else None for name in (*plain, *own, *[None] * (4 - len(own)), "hr")]
+
+
 def placed(weights: Sequence[Tensor], sizes: Sizes, call: Call) -> list[list[Tensor | None]]:
-    """The weights of each direction in their nine places in the module; None is not there."""
-    count, own = len(sizes.names), call.kernel.own
-    found = []
-    for d in range(call.directions):
-        named = dict(zip(sizes.names, weights[d * count : (d + 1) * count], strict=True))
-        plain = [None if name in own else named.get(name) for name in ("ih", "hh", "bias_ih", "bias_hh")]
-        found.append([*plain, *(named.get(name) for name in own), *[None] * (4 - len(own)), named.get("hr")])
-    return found
+    """The weights of each direction in their places in the module."""
+    count, places = len(sizes.names), place_names(sizes.names, call)
+    at = [None if name is None else sizes.names.index(name) for name in places]
+    return [[None if i is None else weights[d * count + i] for i in at] for d in range(call.directions)]
 
 
 def forward(

@@ -104,7 +104,7 @@ class Noise:
     @property
     def plain(self) -> bool:
         """Whether there is nothing but dropout between layers."""
-        return not any(share for kind, share in self.rates.items() if kind != "dropout")
+        return not (self.input_dropout or self.output_dropout or self.weight_dropout or self.inside)
 
     def at(self, *, training: bool) -> Noise | None:
         """What acts in training, or what is left of it outside; None if nothing is."""
@@ -112,7 +112,7 @@ class Noise:
             return (
                 Noise(zoneout_h=self.zoneout_h, zoneout_c=self.zoneout_c) if self.zoneout_h or self.zoneout_c else None
             )
-        return replace(self, training=True) if any(self.rates.values()) else None
+        return replace(self, training=True) if self.dropout or not self.plain else None
 
     def seeded(self) -> Noise:
         """With a seed from torch's generator, if one is still to be drawn."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from ostinato.engines.buffers import room
 from ostinato.engines.core import MISSING, native, unseen
 from ostinato.sequences.packed import inverse_of, layout_of
 
@@ -79,14 +80,15 @@ class Places:
         """By the C++ module."""
         rows = rows.contiguous()
         shape = rows.shape[1:]
-        to = rows.new_empty((self.total if packing else self.count, *shape))
+        # packed rows do not leave the layer
+        to = room((self.total, *shape), rows.dtype) if packing else rows.new_empty((self.count, *shape))
         counts = [self.batch_sizes.shape[0], self.order.shape[0], self.apart, rows.itemsize * shape.numel()]
         places = [part.data_ptr() for part in (self.batch_sizes, self.order, self.starts)]
+        ends, threads = (rows.data_ptr(), to.data_ptr()), torch.get_num_threads()
         if packing:
-            native.pack_rows(counts, places, rows.data_ptr(), to.data_ptr())
+            native.pack_rows(counts, places, *ends, threads)
         else:
-            filled = self.steps if self.count > self.total else 0
-            native.unpack_rows(counts, places, rows.data_ptr(), to.data_ptr(), filled)
+            native.unpack_rows(counts, places, *ends, self.steps if self.count > self.total else 0, threads)
         return to
 
 

@@ -15,7 +15,8 @@ from ostinato.tasks.labels import best
 class Tagger(SequenceEstimator):
     """Labels every token of a sequence (many-to-many, aligned).
 
-    ``X`` is a list of lists of tokens, ``y`` a list of lists of tags of the same lengths.
+    ``X`` is a list of lists of tokens, ``y`` a list of lists of tags of the same lengths. ``classes_`` are the tags,
+    sorted.
 
     >>> model = Tagger(hidden=8, epochs=1, valid=0.0)
     >>> tags = model.fit([["a", "dog"], ["the", "cat", "sat"]], [["D", "N"], ["D", "N", "V"]]).predict([["a", "cat"]])
@@ -28,7 +29,16 @@ class Tagger(SequenceEstimator):
 
     def fit(self, X: Sequences, y: Sequences) -> Self:
         """Trains; raises ``DataError`` where a row has more or fewer tags than tokens."""
-        return self._fit(X, y)
+        self._fit(X, y)
+        assert isinstance(self.task_, Tag)
+        self.classes_ = np.array(self.task_.labels.names)
+        return self
+
+    def predict_proba(self, X: Sequences) -> list[np.ndarray]:
+        """``(T, K)`` for each sequence: the probability of each of ``classes_`` at every token."""
+        outputs, table = self._outputs(X)
+        ends = self.task_.examples(table).lengths.cumsum(0).tolist()
+        return np.split(outputs["probabilities"], ends[:-1])
 
     def predict(self, X: Sequences) -> list[list[str]]:
         """A list of tags for each sequence."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from ostinato.data import Kind
-from ostinato.decoding.written import best
+from ostinato.decoding.written import Looked, best, looked
+from ostinato.errors import UsageError
 from ostinato.estimators.base import SequenceEstimator, Sequences
 from ostinato.tasks import Translate
 
@@ -43,6 +45,20 @@ class Translator(SequenceEstimator):
         """The ``count`` best answers to each sequence, best first, with their scores."""
         _, table = self._outputs(X)
         return best(self.model_, self.task_, self.task_.examples(table), count)
+
+    def predict_attention(self, X: Sequences) -> list[Looked]:
+        """What each symbol of the best answer to each sequence looked at.
+
+        Raises:
+            UsageError: the model does not look back (``model.attention`` is ``none``).
+        """
+        check_is_fitted(self, "model_")
+        examples = self.task_.examples(self._table(X, None, self.recipe_.data))
+        found = [looked(self.model_, self.task_, examples, row) for row in range(len(examples))]
+        seen = [one for one in found if one is not None]
+        if len(seen) < len(found):
+            raise UsageError("this model was trained with model.attention=none: it does not look back at what it read")
+        return seen
 
     def score(self, X: Sequences, y: Sequences) -> float:
         """Share of answers that are exactly right."""

@@ -14,7 +14,7 @@ from ostinato.models.settings import ModelSettings
 from ostinato.models.stack import State
 from ostinato.models.writing import Source, WritingModel, alive
 from ostinato.sequences import Ragged
-from ostinato.sequences.padded import from_padded, to_padded
+from ostinato.sequences.padded import to_padded
 
 
 class FeedForwardWriter(WritingModel):
@@ -68,38 +68,30 @@ class FeedForwardWriter(WritingModel):
         return Source(memory, mean, mask, (last, last.new_zeros(1, len(memory), 1)))
 
     def run(self, inputs: Ragged, source: Source) -> Tensor:
-        """Step after step, though none needs the one before."""
-        longest = max(1, int(inputs.lengths.max()))
-        padded = to_padded(inputs, batch_first=True, total_length=longest)
-        state, told = source.first, []
-        for step in range(longest):
-            state = _fed(padded[:, step], state)
-            told.append(self._features(state, source))
-        features = from_padded(torch.stack(told, dim=1), inputs.lengths, batch_first=True)
-        logits: Tensor = self.layers(features.values)
+        """All steps at once, as none needs the one before."""
+        begins = torch.full((len(source.memory), self.look_back), self.spec.begin, device=source.memory.device)
+        padded = to_padded(inputs, batch_first=True, total_length=max(1, int(inputs.lengths.max())))
+        written = torch.cat([begins, padded], dim=1).unfold(1, self.look_back, 1)[:, 1:]  # (B, T, k)
+        owner, step = alive(inputs.lengths, written.shape[1]).nonzero(as_tuple=True)
+        owner, step = owner.to(written.device), step.to(written.device)
+        logits: Tensor = self.layers(self._features(written[owner, step], owner, step, source))
         return logits
 
     def advance(self, ids: Tensor, state: State, source: Source) -> tuple[Tensor, State, Tensor]:
         """One step; it looks nowhere."""
-        state = _fed(ids, state)
-        shares = source.memory.new_zeros(len(source.memory), len(ids) // len(source.memory), source.memory.shape[1])
-        logits: Tensor = self.layers(self._features(state, source))
+        state = torch.cat([state[0][1:], ids[None, :, None]]), state[1] + 1
+        beams = len(ids) // len(source.memory)
+        owner = torch.arange(len(source.memory), device=ids.device).repeat_interleave(beams)
+        shares = source.memory.new_zeros(len(source.memory), beams, source.memory.shape[1])
+        features = self._features(state[0][..., 0].transpose(0, 1), owner, state[1][0, :, 0] - 1, source)
+        logits: Tensor = self.layers(features)
         return logits, state, shares
 
-    def _features(self, state: State, source: Source) -> Tensor:
-        last, count = state[0][..., 0], state[1][0, :, 0] - 1
-        owner = torch.arange(len(source.memory), device=last.device)
-        owner = owner.repeat_interleave(last.shape[1] // len(source.memory))
+    def _features(self, written: Tensor, owner: Tensor, place: Tensor, source: Source) -> Tensor:
+        """Of rows that wrote ``written`` ``(N, k)`` last and have come to ``place`` ``(N,)`` of source ``owner``."""
         seen = []
-        for shift in range(-self.around, self.around + 1):
-            place = count + shift
-            there = (place >= 0) & (place < source.memory.shape[1])
-            steps = source.memory[owner, place.clamp(0, source.memory.shape[1] - 1)]
+        for near in (place + shift for shift in range(-self.around, self.around + 1)):
+            there = (near >= 0) & (near < source.memory.shape[1])
+            steps = source.memory[owner, near.clamp(0, source.memory.shape[1] - 1)]
             seen.append(torch.where(there[:, None], steps, 0.0))
-        written = self.embedding(last.transpose(0, 1)).flatten(1)
-        return torch.cat([written, *seen, source.keys[owner, 0]], dim=-1)
-
-
-def _fed(ids: Tensor, state: State) -> State:
-    """What was written last, with ``ids`` after it."""
-    return torch.cat([state[0][1:], ids[None, :, None]]), state[1] + 1
+        return torch.cat([self.embedding(written).flatten(1), *seen, source.keys[owner, 0]], dim=-1)

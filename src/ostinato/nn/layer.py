@@ -351,13 +351,14 @@ class Layer(torch.nn.RNNBase):
 
     def _initial(self, hx: Hidden | None, batch: int, data: Tensor, *, unbatched: bool) -> State:
         """The initial state as ``cell.State`` of ``(L * D, B, ·)``."""
-        names = self.cell.State._fields
-        shapes = [(self._rows(), batch, *shape) for shape in self.cell.state_shapes(self.sizes())]
+        cell, rows = self.cell, self._rows()
+        names = cell.State._fields
+        shapes = [(rows, batch, *shape) for shape in cell.state_shapes(self.sizes())]
         if hx is None:
             if self.start.learned_state:
                 begin = [cast("Tensor", getattr(self, f"{name}_0")) for name in names]
-                return cast("State", self.cell.State(*(part.expand(-1, batch, -1) for part in begin)))
-            return cast("State", self.cell.State(*(data.new_zeros(shape) for shape in shapes)))
+                return cast("State", cell.State(*(part.expand(-1, batch, -1) for part in begin)))
+            return cast("State", cell.State(*(data.new_zeros(shape) for shape in shapes)))
         given = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
         if len(given) != len(names):
             raise RuntimeError(f"hx must be {' and '.join(names)}, {len(names)} tensor(s), but got {len(given)}")
@@ -367,15 +368,13 @@ class Layer(torch.nn.RNNBase):
                 kind = "unbatched 2-D" if unbatched else "batched 3-D"
                 raise RuntimeError(f"For {kind} input, {name} should also be {wanted}-D but got {part.dim()}-D tensor")
             shown = shape[:1] + shape[2:] if unbatched else shape
-            if tuple(part.shape) != shown:
+            if part.shape != shown:
                 raise RuntimeError(f"Expected hidden {name} size {shown}, got {list(part.shape)}")
             if part.device != data.device:
                 raise RuntimeError(f"Expected hidden {name} on {data.device} as the input, got it on {part.device}")
             if part.dtype != data.dtype and not torch._C._is_any_autocast_enabled():
                 raise RuntimeError(f"Expected hidden {name} of {data.dtype} as the input, got {part.dtype}")
-        return like(
-            cast("State", self.cell.State(*given)), [part.unsqueeze(1) if unbatched else part for part in given]
-        )
+        return cast("State", cell.State(*(part.unsqueeze(1) if unbatched else part for part in given)))
 
     def _hidden(self, form: Form[F], state: State) -> Hidden:
         """A state as torch.nn gives it."""

@@ -26,7 +26,7 @@ def anomalies(
 
     Args:
         values: ``(T,)``; NaN where missing.
-        expected: ``(T,)``, drawn faintly.
+        expected: ``(T,)``, drawn faintly; empty: nobody knows.
         score: ``(T,)``.
         alarms: the steps that rang, from 0.
         stretches: first and last step of what is labelled, drawn as bands.
@@ -35,7 +35,8 @@ def anomalies(
     Raises:
         ValueError: ``values``, ``expected`` and ``score`` differ in length.
     """
-    tracks = [np.asarray(track, dtype=float) for track in (values, expected, score)]
+    known = len(expected) > 0
+    tracks = [np.asarray(track, dtype=float) for track in (values, expected if known else values, score)]
     if len({len(track) for track in tracks}) > 1:
         raise ValueError(f"values, expected and score differ in length: {[len(track) for track in tracks]}")
     figure, (above, below) = stacked(2)
@@ -44,7 +45,8 @@ def anomalies(
             axes.axvspan(
                 first - 0.5, last + 0.5, color=COLOURS[4], alpha=0.28, linewidth=0, label="" if number else "labelled"
             )
-    above.plot(*thinned(tracks[1]), color=RIVAL, linewidth=1.0, label="expected")
+    if known:
+        above.plot(*thinned(tracks[1]), color=RIVAL, linewidth=1.0, label="expected")
     above.plot(*thinned(tracks[0]), color=INK, linewidth=1.0, label="what came")
     rang = np.asarray(alarms, dtype=int)
     above.plot(rang, tracks[0][rang], "o", color=COLOURS[1], markersize=6, label="alarm")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.patches import Rectangle
 
-from ostinato.plots.style import COLOURS, in_style, panel, ticks_of, to_svg
+from ostinato.plots.squares import squares
+from ostinato.plots.style import in_style, panel, ticks_of, to_svg
 
 MOST = 40
 """More symbols than this are too small to read: the picture ends there."""
@@ -26,13 +26,9 @@ def attention(shares: np.ndarray, source: Sequence[str], written: Sequence[str])
     shares, source, written = shares[:MOST, :MOST], source[:MOST], written[:MOST]
     rows, columns = shares.shape
     figure, axes = panel(min(9.0, 1.6 + 0.27 * columns), min(9.0, 1.4 + 0.25 * rows))
-    for row, column in np.ndindex(rows, columns):
-        if shares[row, column] >= 0.01:
-            alpha = min(1.0, float(shares[row, column]))
-            place = (column - 0.48, row - 0.48)
-            axes.add_patch(Rectangle(place, 0.96, 0.96, color=COLOURS[0], alpha=alpha, linewidth=0))
-    axes.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), xlabel="read", ylabel="written")
-    axes.grid(False)
-    ticks_of(axes, source)
-    ticks_of(axes, written, down=True)
+    squares(axes, shares)
+    axes.set(xlabel="read", ylabel="written")
+    ticks_of(axes, [symbol if symbol.strip() else "␣" for symbol in source])
+    ticks_of(axes, [symbol if symbol.strip() else "␣" for symbol in written], down=True)
+    axes.tick_params(length=0)
     return to_svg(figure, f"What each of {rows} written symbols looked at")

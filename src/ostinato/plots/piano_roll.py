@@ -42,7 +42,12 @@ def piano_roll(keys: np.ndarray, names: Sequence[str], *, given: int | None = No
         axes.add_collection(bars)
     if 0 < given < steps:
         axes.axvline(given, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
-    axes.set(xlim=(0, max(steps, 1)), ylim=(low - 0.8, high + 0.8), xlabel="step")
+        for text, start, colour in (("given", 0, COLOURS[0]), ("played by the model", given, COLOURS[1])):
+            axes.annotate(
+                text, (start, 1.0), xycoords=("data", "axes fraction"), xytext=(2, 3), textcoords="offset points",
+                color=colour, fontsize=9.5, fontweight="bold",
+            )  # fmt: skip
+    axes.set(xlim=(0, max(steps, 1)), ylim=(low - 0.8, high + 0.8), xlabel="step", ylabel="key")
     every = max(1, -(-(high - low + 1) // NAMED))
     places = list(range(low, high + 1, every))
     axes.set_yticks(places, [short(names[place], 12) for place in places])

@@ -8,10 +8,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
 from html import escape
+from pathlib import Path
 from typing import Any, Final, ParamSpec
 from unicodedata import category
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -79,6 +81,24 @@ def stacked(rows: int, width: float = 7.2, height: float = 0.0) -> tuple[Figure,
     return figure, found
 
 
+def grid(
+    rows: int, columns: int, width: float = 7.2, height: float = 0.0, **options: Any
+) -> tuple[Figure, list[list[Axes]]]:
+    """An empty figure with axes in rows and columns, not dressed; ``options`` are those of ``Figure.subplots``."""
+    figure = Figure(figsize=(width, height or 1.0 + 1.5 * rows), layout="constrained")
+    found = figure.subplots(rows, columns, squeeze=False, **options)
+    figure.patch.set_alpha(0.0)
+    return figure, [list(row) for row in found]
+
+
+def picture(axes: Axes, pixels: np.ndarray, top: float = 1.0) -> None:
+    """Grey pixels ``(rows, columns)`` from 0, white, to ``top``, dark, as they are, in a thin frame."""
+    axes.imshow(pixels, cmap="Greys", vmin=0.0, vmax=top, interpolation="none")
+    axes.set(xticks=[], yticks=[])
+    for side in axes.spines.values():
+        side.set(linewidth=0.6, color=INK)
+
+
 def dress(axes: Axes) -> None:
     """The house's axes: no box, a faint grid behind the data."""
     axes.patch.set_alpha(0.0)
@@ -143,12 +163,24 @@ def to_svg(figure: Figure, title: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'<g id="[^"]*"', "<g", text)
+    text = re.sub(r' d="[^"]*"', lambda path: _small(path[0]), text)
     text = text.replace(INK, "currentColor")
     text = re.sub(rf"stroke: {FAINT}", "stroke: currentColor; stroke-opacity: 0.16", text)
     text = text.replace("'DejaVu Sans'", "system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif")
     title = short(title, 200)
     head = f'<svg role="img" aria-label="{escape(title, quote=True)}"'
     return text.replace("<svg", head, 1).replace(">", f"><title>{escape(title)}</title>", 1).strip() + "\n"
+
+
+def _small(path: str) -> str:
+    """A path whose places are no finer than a screen, without blanks that say nothing."""
+    return re.sub(r"(?: (?=\n)|(?<=\n[A-Z]) )", "", re.sub(r"(\.\d\d)\d+", r"\1", path))
+
+
+def save(svg: str, path: str | Path) -> None:
+    """A picture as a file of its own, dark on white: there is no page around it to take its colours from."""
+    alone = svg.replace("<svg ", f'<svg style="color: {INK}; background: #ffffff" ', 1)
+    Path(path).write_text(alone, encoding="utf-8")
 
 
 def ticks_of(axes: Axes, labels: Sequence[str], *, down: bool = False) -> None:
@@ -158,7 +190,7 @@ def ticks_of(axes: Axes, labels: Sequence[str], *, down: bool = False) -> None:
     if down:
         axes.set_yticks(places, names)
         return
-    crowded = sum(map(len, names)) > 60 or len(names) > 12
+    crowded = sum(map(len, names)) > 60 or (len(names) > 12 and max(map(len, names)) > 2)
     axes.set_xticks(places, names, rotation=60 if crowded else 0, ha="right" if crowded else "center")
     if crowded:
         for label in axes.get_xticklabels():

@@ -68,6 +68,16 @@ def test_a_tone_is_where_it_is() -> None:
     assert edges[loudest] < 1000 < edges[loudest + 2]
 
 
+def test_a_band_is_loudest_at_its_middle() -> None:
+    """A tone at the middle of a band is heard in it most; the bands reach from 20 Hz to half the rate."""
+    spectrum = Spectrum(8000, frame=100.0)
+    assert spectrum.edges.shape == (spectrum.bands + 2,)
+    torch.testing.assert_close(spectrum.edges[[0, -1]], torch.tensor([20.0, 4000.0], dtype=torch.float64))
+    for band in (3, 20, 39):
+        tone = torch.sin(2 * math.pi * spectrum.edges[band + 1] * torch.arange(4000) / 8000).float()
+        assert int(spectrum.steps(tone)[5].argmax()) == band
+
+
 def test_a_step_of_several_frames() -> None:
     samples = torch.randn(3000)
     plain, stacked = Spectrum(8000), Spectrum(8000, stack=4)

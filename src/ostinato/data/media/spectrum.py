@@ -102,11 +102,16 @@ class Spectrum:
         before = (self.length - len(inner)) // 2
         return F.pad(inner, (before, self.length - len(inner) - before)).float()
 
+    @property
+    def edges(self) -> Tensor:
+        """``(bands + 2,)`` hertz: band ``k`` begins at edge ``k``, is loudest at the next and ends at the one after."""
+        edges = torch.linspace(_mel(LOWEST), _mel(self.rate / 2), self.bands + 2, dtype=torch.float64)
+        return 700.0 * (10.0 ** (edges / 2595.0) - 1.0)
+
     @cached_property
     def mel(self) -> Tensor:
         """``(n / 2 + 1, bands)``: how much of each frequency each band hears."""
-        edges = torch.linspace(_mel(LOWEST), _mel(self.rate / 2), self.bands + 2, dtype=torch.float64)
-        hertz = 700.0 * (10.0 ** (edges / 2595.0) - 1.0)
+        hertz = self.edges
         found = torch.linspace(0.0, self.rate / 2, self.length // 2 + 1, dtype=torch.float64)[:, None]
         rising = (found - hertz[:-2]) / (hertz[1:-1] - hertz[:-2])
         falling = (hertz[2:] - found) / (hertz[2:] - hertz[1:-1])
