@@ -24,6 +24,7 @@ from typing import Any
 from benchmarks import nab, spoken_digits, spoken_sentences
 from benchmarks.moving import moving_digits
 from ostinato.runs.demo_data import write_adding
+from ostinato.training.words import HIGHER, PERCENT
 
 HERE = Path(__file__).parent
 KEPT = HERE / "results"
@@ -421,8 +422,7 @@ def _row(result: Result, kept: dict[str, Any]) -> str:
 
 
 def _best(result: Result, baselines: dict[str, dict[str, float]]) -> str:
-    higher = result.measure in {"accuracy", "macro_f1"}
-    return (max if higher else min)(baselines, key=lambda name: baselines[name][result.measure])
+    return (max if result.measure in HIGHER else min)(baselines, key=lambda name: baselines[name][result.measure])
 
 
 def _section(result: Result, kept: dict[str, Any]) -> str:
@@ -449,7 +449,7 @@ def _spread(key: str, model: dict[str, list[float]]) -> str:
 
 
 def _shown(key: str, value: float) -> str:
-    if key in {"accuracy", "macro_f1", "error", "coverage", "span_f1", "wer", "cer"}:
+    if key in PERCENT:
         return f"{100 * value:.2f} %"
     return f"{value:.4g}" if value >= 0.001 else f"{value:.1e}"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -37,6 +39,19 @@ class UsageError(OstinatoError, ValueError):
 
 class ModelFolderError(OstinatoError):
     """A model folder is missing, truncated, altered, of a newer format, or holds what is never loaded (a pickle)."""
+
+
+@contextmanager
+def intact(told: str) -> Iterator[None]:
+    """What is read from a stored config within must fit, else a ``ModelFolderError`` says ``told`` and what is wrong.
+
+    Raises:
+        ModelFolderError: a key is absent, or a value is of another type or none that can be.
+    """
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ModelFolderError(f"{told}: {error}") from error
 
 
 class TrainingError(OstinatoError):

@@ -241,3 +241,11 @@ def test_a_column_of_numbers_but_for_a_typo_is_doubted() -> None:
     assert any("'2o' in row 19" in told for told in lay_out(table, DataSettings(target="label")).notes)
     few = cells(age=[*ages[:20], *["x"] * 20], label=["a", "b"] * 20)
     assert doubts(few, DataSettings(target="label"), guess(few, DataSettings(target="label"))) == ()
+
+
+def test_names_of_files_are_looked_at_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million steps of a thousand series have a thousand names."""
+    seen: list[str] = []
+    monkeypatch.setattr("ostinato.data.kinds.of_names", lambda names: seen.extend(names))
+    guess(cells(a=["x.wav", "y.wav", "x.wav"] * 100, b=["1"] * 300), DataSettings())
+    assert sorted(seen) == ["1", "x.wav", "y.wav"]

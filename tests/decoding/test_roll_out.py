@@ -100,7 +100,9 @@ def test_paths_of_a_random_walk_widen_as_the_root_of_time(monkeypatch):
     """The quantiles over paths are those of the sum of independent Gaussians: sqrt(h) as wide."""
     values = np.array([0.0, 1.0] * 20)  # moves by 1 a step, so the scale is 1
     _, task = made(table_of(values), horizon=1, look_back=4, segment=1, season=1)
-    monkeypatch.setattr("ostinato.tasks.forecast_windows.spread", lambda v, _: np.ones(v.shape[1]))
+    monkeypatch.setattr(
+        "ostinato.tasks.forecast_windows.spread", lambda v, _, offsets, __: np.ones((len(offsets) - 1, v.shape[1]))
+    )
     found = roll_out(Walk(task.quantiles), task, table_of(values), 4, paths=1000)
     width = found["quantiles"][0, :, 2] - found["quantiles"][0, :, 0]
     assert width == pytest.approx(2 * 1.2815515 * np.sqrt(np.arange(1, 5)), rel=0.1)
@@ -154,6 +156,21 @@ def test_many_series_are_walked_in_groups(monkeypatch):
     monkeypatch.setattr(module, "STEPS", 60)
     monkeypatch.setattr(module, "BATCH", 2)
     assert roll_out(model, task, table, 9, paths=0)["quantiles"] == pytest.approx(whole["quantiles"], abs=1e-5)
+
+
+def test_a_clock_goes_on_once_a_series_whatever_the_paths(monkeypatch):
+    """Three series of unequal length, two blocks beyond the horizon, twenty paths of each."""
+    table = table_of(*(wave(n, season=6, seed=n) for n in (30, 41, 60)), times=[hours(30), hours(41), hours(60)])
+    model, task = made(table, calendar=False)
+    calls = []
+    real = module.go_on
+    monkeypatch.setattr(module, "go_on", lambda times, more: calls.append(more) or real(times, more))
+    whole = roll_out(model, task, table, 12, paths=20)
+    assert calls == [12, 12, 12]
+    alone = [roll_out(model, task, table.take(np.array([row])), 12, paths=0)["forecast"] for row in range(3)]
+    fed_back = roll_out(model, task, table, 12, paths=0)["forecast"]
+    assert np.allclose(fed_back, np.concatenate(alone), rtol=1e-5)
+    assert np.isfinite(whole["quantiles"]).all()
 
 
 @pytest.mark.parametrize("length", [1, 2, 5, 12, 300])

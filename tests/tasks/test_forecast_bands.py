@@ -82,6 +82,23 @@ def test_windows_that_share_steps_are_not_counted_twice():
     assert np.array_equal(*shifts)
 
 
+@given(st.lists(st.integers(12, 40), min_size=1, max_size=6), st.integers(1, 4), st.booleans())
+def test_windows_apart_are_counted_over_unequal_series(lengths, horizon, timed):
+    """Against a loop over the series."""
+    longest = max(lengths)
+    times = [hours(longest)[longest - n :] for n in lengths] if timed else []
+    table = table_of(*(wave(n, seed=n) for n in lengths), times=times)
+    data, task = DataSettings(valid=0, test=0.4), TaskSettings(horizon=horizon, look_back=4, segment=2, season=1)
+    parts = cut(table, data, task)
+    examples = Forecast.fit(table, data, task).examples(parts.test)
+    want = 0
+    for series in range(len(lengths)):
+        origins = examples.origin[examples.series == series]
+        want += 1 + (origins.max() - origins.min()) // horizon
+    assert apart(examples) == want
+    assert 1 <= moments(examples) <= want if timed else moments(examples) == want
+
+
 @given(st.lists(st.floats(-5, 5), min_size=6, max_size=6), st.lists(st.floats(-5, 5), min_size=2, max_size=2))
 def test_bands_never_cross_and_the_forecast_stays(said, shifts):
     quantiles = np.sort(np.array(said).reshape(2, 1, 3), axis=-1)

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ostinato.data.cells import Cells
+from ostinato.data.layouts import lay_out
 from ostinato.data.settings import DataSettings
+from ostinato.data.table import Table
 from ostinato.errors import DataError, UsageError
 from ostinato.tasks.forecast import Forecast
 from ostinato.tasks.forecast_money import STILL, price_notes, roles_of
@@ -152,6 +158,64 @@ def test_a_gap_is_told():
     times = days(100)
     times[60:] += 40
     assert notes_of(walk(100), times=[times]) == ("series 'S1': no price between 2020-02-29 and 2020-04-10 (41 days)",)
+
+
+def read_prices(prices: np.ndarray, stamps: np.ndarray) -> tuple[Table, list[int]]:
+    """Two stocks as a file holds them, the newest day first; and the row of each day of the second."""
+    frame = pl.DataFrame(
+        {
+            "stock": ["A"] * len(prices) + ["B"] * len(prices),
+            "day": np.datetime_as_string(np.concatenate([stamps[::-1], stamps[::-1]])),
+            "close": np.concatenate([walk(len(prices))[::-1], prices[::-1]]),
+        }
+    )
+    cells = Cells(frame, np.arange(2, frame.height + 2), Path("prices.csv"))
+    return lay_out(cells, DataSettings(id="stock", time="day")), [2 * len(prices) + 1 - k for k in range(len(prices))]
+
+
+@pytest.mark.parametrize(("bad", "place"), [(0.0, 3), (-1.0, 59)])
+def test_a_bad_price_names_the_row_of_the_file(bad, place):
+    prices = walk(60, 1)
+    prices[place] = bad
+    table, rows = read_prices(prices, days(60))
+    with pytest.raises(DataError, match=rf"^prices.csv, row {rows[place]}, column 'close': series 'B', step") as found:
+        prepared(table, transform="returns")
+    assert found.value.row == rows[place]
+
+
+def test_a_bad_price_of_the_test_file_names_its_row():
+    prices = walk(60, 1)
+    first, _ = read_prices(prices, days(60))
+    prices = walk(20, 2)
+    prices[7] = 0
+    later, rows = read_prices(prices, days(80)[60:])
+    task, data = TaskSettings(transform="returns", horizon=2), DataSettings(target="close")
+    with pytest.raises(DataError, match="the price is 0") as found:
+        Forecast.divide(first, data, task, 0, test=later)
+    assert found.value.row == rows[7]
+
+
+def test_splits_and_gaps_name_their_rows():
+    prices, stamps = walk(100, 1), days(100)
+    prices[70:] /= 2
+    stamps[40:] += 50
+    table, rows = read_prices(prices, stamps)
+    layout = Layout.of(table, DataSettings(target="close"), ())
+    split, gap = price_notes(series_of(table, DataSettings(), layout), layout)
+    assert split.startswith(f"row {rows[70]}: series 'B', step 71, ")
+    assert re.match(r"row \d+: series '[AB]': no price between", gap)
+    assert int(gap.split(":")[0].removeprefix("row ")) in {rows[40], rows[40] - 100}
+
+
+@pytest.mark.parametrize(("value", "missing", "told"), [(np.nan, "error", "missing"), (np.inf, "mask", "infinite")])
+def test_a_bad_step_names_the_row_of_the_file(value, missing, told):
+    prices = walk(60, 1)
+    table, rows = read_prices(prices, days(60))
+    table["values"].values[1][9] = value
+    layout = Layout.of(table, DataSettings(), ())
+    with pytest.raises(DataError, match=f"step 10: the value is {told}") as found:
+        series_of(table, DataSettings(missing=missing), layout)
+    assert found.value.row == rows[9]
 
 
 def test_missing_prices_are_filled_and_keep_no_target():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ostinato.data.settings import DataSettings
 from ostinato.errors import DataError
 from ostinato.tasks.forecast import Forecast
+from ostinato.tasks.forecast_frame import forecast_frame
 from ostinato.tasks.forecast_parts import cut
 from ostinato.tasks.forecast_series import Layout, fill_forward, series_of, to_table
 from ostinato.tasks.forecast_windows import spread
@@ -244,11 +245,44 @@ def test_spread_does_not_shift_and_scales(values, horizon, factor, shift):
     column = np.array(values)[:, None]
     lags = [k for k in (1, 2, 4, 8) if k <= horizon and k < len(column)]
     want = np.sqrt(np.mean([np.mean((column[k:] - column[:-k]) ** 2) for k in lags]))
-    found = spread(column, horizon)[0]
+    found = spread(column, horizon)[0, 0]
     if want > 1e-6 * np.abs(column).max():
         assert found == pytest.approx(want, rel=1e-9)
-        assert spread(factor * column + shift, horizon)[0] == pytest.approx(factor * want, rel=1e-4, abs=1e-6)
-    assert spread(np.full((9, 1), column[0, 0]), horizon)[0] == 0
+        assert spread(factor * column + shift, horizon)[0, 0] == pytest.approx(factor * want, rel=1e-4, abs=1e-6)
+    assert spread(np.full((9, 1), column[0, 0]), horizon)[0, 0] == 0
+
+
+@given(
+    lengths=st.lists(st.integers(0, 12), min_size=1, max_size=5),
+    channels=st.integers(0, 3),
+    horizon=st.integers(1, 9),
+    seed=st.integers(0, 9),
+    data=st.data(),
+)
+def test_series_end_to_end_are_as_each_by_itself(lengths, channels, horizon, seed, data):
+    """Scales and filled values of unequal series, with gaps and constant ones, against a loop over them."""
+    random = np.random.default_rng(seed)
+    series = [random.integers(0, 4, (n, channels)).astype(float) for n in lengths]
+    for one in series:
+        one[random.random(one.shape) < 0.3] = np.nan
+    steps = np.array([data.draw(st.integers(0, n)) for n in lengths])
+    offsets = np.cumsum([0, *lengths])
+    whole = np.concatenate(series)
+    want = np.array([spread_by_hand(one[:n], horizon) for one, n in zip(series, steps, strict=True)])
+    assert spread(whole, horizon, offsets, steps) == pytest.approx(want.reshape(len(series), channels), rel=1e-12)
+    filled = [fill_forward(one) for one in series]
+    assert (fill_forward(whole, offsets) == np.concatenate(filled)).all()
+
+
+def spread_by_hand(values: np.ndarray, horizon: int) -> list[float]:
+    found = []
+    for column in values.T:
+        means = []
+        for lag in [k for k in (1, 2, 4, 8) if k <= horizon]:
+            squares = [(b - a) ** 2 for a, b in zip(column, column[lag:], strict=False) if np.isfinite(b - a)]
+            means += [np.mean(squares)] if squares else []
+        found.append(float(np.sqrt(np.mean(means))) if means else 0.0)
+    return found
 
 
 @given(
@@ -303,3 +337,23 @@ def test_series_that_tick_in_turns_share_a_clock_of_more_places():
     halves = hours(30).astype("datetime64[m]") + 30
     _, (_, clock) = ways(wave(30), wave(30), times=(hours(30), halves))
     assert (clock.place.tolist(), clock.reach) == ([0, 2, 4, 1, 3, 5], 4)
+
+
+def test_a_frame_tells_each_step_its_own_time():
+    """Unequal series that end at different hours, two channels each, windows in any order of the series."""
+    lengths, starts = (30, 45, 24), ("2024-01-01", "2023-05-05", "2024-02-29")
+    series = [np.stack([wave(n, seed=n), wave(n, seed=n + 1)], axis=1) for n in lengths]
+    times = [hours(n, start) for n, start in zip(lengths, starts, strict=True)]
+    table = table_of(*series, times=times)
+    task = fitted(table, horizon=4)
+    examples = task.examples(table)
+    mixed = examples.select(np.array([4, 1, 0, 5, 3, 2]))
+    said = np.arange(24.0).reshape(6, 4)
+    frame = forecast_frame({"forecast": said, "quantiles": np.repeat(said[..., None], 3, 2)}, mixed, (0.1, 0.5, 0.9))
+    for row, (number, channel) in enumerate([(2, "c1"), (0, "c2"), (0, "c1"), (2, "c2"), (1, "c2"), (1, "c1")]):
+        part = frame[4 * row : 4 * row + 4]
+        assert part["series"].to_list() == [f"S{number + 1}"] * 4
+        assert part["channel"].to_list() == [channel] * 4
+        want = times[number][-1] + np.arange(1, 5)
+        assert (part["time"].to_numpy() == want.astype("datetime64[ns]")).all()
+        assert part["forecast"].to_list() == said[row].tolist()

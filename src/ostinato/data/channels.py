@@ -11,7 +11,7 @@ import torch
 
 from ostinato.data.scaler import Scaler
 from ostinato.data.table import Table
-from ostinato.errors import DataError, ModelFolderError
+from ostinato.errors import DataError, intact
 from ostinato.sequences import Ragged
 
 
@@ -92,11 +92,9 @@ class Channels:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
+        with intact("the channels are damaged"):
             columns, names, masked = (tuple(config[key]) for key in ("columns", "names", "masked"))
             return cls(columns, names, Scaler.from_config(config["scaler"]), config["missing"], masked)
-        except (KeyError, TypeError) as error:
-            raise ModelFolderError(f"the channels are damaged: {error}") from error
 
 
 def joined(table: Table, columns: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

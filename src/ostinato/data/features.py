@@ -21,7 +21,7 @@ from ostinato.data.static import STATIC_KINDS, Static
 from ostinato.data.strands import either_strand, other_strand
 from ostinato.data.table import MEDIA_KINDS, SEQUENCE_KINDS, Column, Kind, Table
 from ostinato.data.vocabulary import Vocabulary, dna_values
-from ostinato.errors import DataError, ModelFolderError, nearest
+from ostinato.errors import DataError, ModelFolderError, intact, nearest
 from ostinato.sequences import Ragged
 
 _PARTS = ("kind", "vocabulary", "characters", "channels")
@@ -217,7 +217,7 @@ class Features:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
+        with intact("the input columns are damaged"):
             kind, vocabulary, characters, channels = (config[key] for key in _PARTS)
             features = cls(
                 config["column"],
@@ -229,8 +229,6 @@ class Features:
                 ENCODERS[Kind(kind)].from_config(config["media"]) if Kind(kind) in MEDIA_KINDS else None,
                 bool(config.get("strands")),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelFolderError(f"the input columns are damaged: {error}") from error
         symbols, series = kind not in {Kind.SERIES, Kind.DNA, *MEDIA_KINDS}, kind == Kind.SERIES
         fits = kind == Kind.DNA or (features.vocabulary is not None) == symbols
         if not fits or (features.channels is not None) != series:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ import polars as pl
 from ostinato.data.cells import Cells, as_text, is_list, plural, share_of_numbers, shown, to_numbers, whole
 from ostinato.data.dna import IUPAC
 from ostinato.data.media import of_names
+from ostinato.data.names import may_be_names, name_of_series, varies
 from ostinato.data.settings import DataSettings
 from ostinato.data.table import SEQUENCE_KINDS, Kind
 from ostinato.data.times import read_times, sounds_like_time
@@ -23,18 +25,27 @@ _CODE = re.compile(r"^[\w.:\-/|]*\d[\w.:\-/|]*$", re.ASCII)
 
 @dataclass(frozen=True)
 class Guess:
-    """A column's kind and why, in a few words for the user."""
+    """A column's kind and why, in a few words for the user; ``doubtful``: who knows better should hear of it."""
 
     kind: Kind
     reason: str
+    doubtful: bool = False
 
 
-def guess(cells: Cells, settings: DataSettings) -> dict[str, Guess]:
+def guess(
+    cells: Cells, settings: DataSettings, steps: Literal["never", "perhaps", "always"] = "never"
+) -> dict[str, Guess]:
     """The kind of every column.
 
     Rules, the first that fits: what ``settings`` say; lists; categories, for the target; files of sound, film or image;
-    times; numbers; DNA; names of rows; categories; text. Where nothing is left that a model could read, a column of
-    names is text after all.
+    times; numbers; DNA; names of rows; categories; text. Where rows are steps of series, text that names the series is
+    an id, and a target of whole numbers is numbers. Where nothing is left that a model could read, a column of names is
+    text after all.
+
+    Args:
+        cells: the table.
+        settings: what the user says of it.
+        steps: whether rows can be steps of series; ``always``: a forecast is asked for.
 
     Raises:
         DataError: ``settings.kinds`` names a column or a kind that does not exist; a target of numbers would be read
@@ -49,9 +60,53 @@ def guess(cells: Cells, settings: DataSettings) -> dict[str, Guess]:
             cell = shown(cells[target][row])
             told = f"{cell} is not a number, but nearly all others are: correct it, or set data.kinds.{target}=category"
             raise cells.fault(told, row, target)
+    if steps != "never":
+        guesses |= _of_steps(cells, settings, guesses, asked=steps == "always")
     if not any(g.kind in SEQUENCE_KINDS or g.kind is Kind.NUMBER for g in guesses.values()):
         _promote(cells, settings, guesses)
     return guesses
+
+
+def _of_steps(cells: Cells, settings: DataSettings, guesses: dict[str, Guess], *, asked: bool) -> dict[str, Guess]:
+    """What is read otherwise where rows are steps of series: text that names them, and whole numbers of the target.
+
+    Rows are steps where a forecast is asked for; else where no cell holds a sequence (but text that names series) and
+    the target, if there is one, is a number that changes within series: the rows before are all that could tell it.
+    """
+    target = settings.target if settings.target in cells.names else ""
+    counts = bool(target) and guesses[target].kind is Kind.CATEGORY and share_of_numbers(cells[target]) == 1.0
+    counts = counts and target not in settings.kinds
+    numbers = [name for name, g in guesses.items() if g.kind is Kind.NUMBER]
+    sequences = [name for name, g in guesses.items() if g.kind in SEQUENCE_KINDS and name != target]
+    texts = [name for name in sequences if guesses[name].kind is Kind.TEXT and name not in settings.kinds]
+    if not (counts or numbers) or (not asked and (len(sequences) > 1 or texts != sequences)):
+        return {}
+    time = settings.time or next((name for name, g in guesses.items() if g.kind is Kind.TIME), "")
+    words = [n for n, g in guesses.items() if g.kind in {Kind.CATEGORY, Kind.ID} and n not in {target, time}]
+    able = [name for name in texts if may_be_names(cells[name], time)] if not settings.id else []
+    named, why = name_of_series(cells, able if texts else words, time)
+    named = settings.id or named
+    if not asked and (texts or counts):
+        told = counts or target in numbers or (not target and bool(texts))
+        if not told or (texts and named not in texts):
+            return {}
+        if named and target and not varies(cells, named, target):
+            return {}
+        if not named and (numbers or not _one_series(cells, guesses, target, time)):
+            return {}
+    found = {named: Guess(Kind.ID, f"names of series: {why}")} if named in texts else {}
+    if counts and (asked or not numbers):
+        mend = f"data.kinds.{target}=category if they are labels"
+        found[target] = Guess(Kind.NUMBER, f"whole numbers of steps, to be forecast; {mend}", doubtful=True)
+    return found
+
+
+def _one_series(cells: Cells, guesses: dict[str, Guess], target: str, time: str) -> bool:
+    """Whether a target that stands alone, or beside a time and labels, is one series."""
+    rest = [name for name in cells.names if name not in {target, time}]
+    if not time:
+        return not rest
+    return not cells[time].is_duplicated().any() and all(guesses[name].kind is Kind.CATEGORY for name in rest)
 
 
 def _typo(series: pl.Series, found: Guess, *, target: bool) -> int | None:
@@ -86,7 +141,8 @@ def check_overrides(cells: Cells, settings: DataSettings) -> None:
     for name, kind in settings.kinds.items():
         if kind not in list(Kind):
             raise DataError(f"kinds: '{kind}' is no kind.{nearest(kind, [k.value for k in Kind])}", column=name)
-        if name not in cells.names and name not in {settings.target, settings.id, settings.time}:
+        absent = name not in cells.names and kind != Kind.ID  # the only series of a file needs no name
+        if absent and name not in {settings.target, settings.id, settings.time}:
             raise DataError(f"kinds names a column '{name}'.{nearest(name, cells.names)}", path=cells.path)
 
 
@@ -204,6 +260,11 @@ def _id(series: pl.Series) -> Guess | None:
     return None
 
 
+def sounds_like_id(name: str) -> bool:
+    """Whether a column's name is one that people give to what names rows or groups."""
+    return bool(_ID_NAME.match(name))
+
+
 def _id_number(series: pl.Series) -> Guess | None:
     """Whole numbers that are all different, under a name like ``id``."""
     if _ID_NAME.match(series.name) and series.dtype != pl.Boolean and not series.dtype.is_float():
@@ -220,7 +281,7 @@ def _category(series: pl.Series) -> Guess | None:
 
 
 def _media(series: pl.Series) -> Guess | None:
-    text = as_text(series).drop_nulls() if series.dtype == pl.String else series.clear()
+    text = as_text(series).drop_nulls().unique() if series.dtype == pl.String else series.clear()
     kind = of_names(text.to_list())
     return None if kind is None else Guess(kind, f"names of {kind.value} files")
 

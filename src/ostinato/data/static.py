@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ostinato.data.scaler import Scaler
 from ostinato.data.table import Column, Kind, Table
-from ostinato.errors import DataError, ModelFolderError
+from ostinato.errors import DataError, intact
 
 STATIC_KINDS = frozenset({Kind.NUMBER, Kind.CATEGORY})
 
@@ -72,11 +72,9 @@ class StaticColumn:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
+        with intact("a static column is damaged"):
             scaler = Scaler.from_config(config["scaler"]) if config["scaler"] is not None else None
             return cls(config["name"], scaler, tuple(config["labels"]))
-        except (KeyError, TypeError) as error:
-            raise ModelFolderError(f"a static column is damaged: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -83,13 +83,15 @@ class Table:
     """Columns of equal length, in file order.
 
     ``path`` is the file they came from, ``line_of`` the line of the file on which each row begins (for messages; empty
-    when unknown), ``notes`` what the reader decided and a user should know ("3 of 400 values missing: …").
+    when unknown), ``line_of_steps`` the line of each step, where a row is a series whose steps have lines of their own,
+    ``notes`` what the reader decided and a user should know ("3 of 400 values missing: …").
     """
 
     columns: dict[str, Column]
     path: Path | None = None
     line_of: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     notes: tuple[str, ...] = ()
+    line_of_steps: Sequence[np.ndarray] = ()
 
     def __post_init__(self) -> None:
         if len({len(column) for column in self.columns.values()}) > 1:
@@ -109,7 +111,8 @@ class Table:
     def take(self, rows: np.ndarray) -> Table:
         """The rows ``rows`` (indices) in that order."""
         lines = self.line_of[rows] if len(self.line_of) else self.line_of
-        return Table({c.name: c.take(rows) for c in self}, self.path, lines, self.notes)
+        steps = [self.line_of_steps[int(row)] for row in rows] if self.line_of_steps else ()
+        return Table({c.name: c.take(rows) for c in self}, self.path, lines, self.notes, steps)
 
     def row(self, index: int) -> int | None:
         """The line of the file on which row ``index`` begins, for a :class:`~ostinato.errors.DataError`."""

@@ -91,11 +91,12 @@ def _walk(
     random: np.random.Generator | None,
 ) -> Outputs:
     """Some series to the end of the horizon, ``copies`` paths of each."""
-    width = len(task.layout.targets)
+    width, room = len(task.layout.targets), -(-wanted // block) * block
+    series = [_stretched(one, one.ends + room) for one in series]
     walkers = [one for one in series for _ in range(copies)]
     values: list[np.ndarray] = []
     quantiles: list[np.ndarray] = []
-    for _ in range(-(-wanted // block)):
+    for _ in range(room // block):
         levels = _levels(len(series), copies, width, random) if copies > 1 and random is not None else None
         said = task.told(_cut(_run(model, task, task.windows(walkers), levels), block))
         chosen = said["forecast" if levels is None else "drawn"]
@@ -173,12 +174,10 @@ def _stretched(series: Series, length: int) -> Series:
 
 
 def _longer(series: Series, more: np.ndarray) -> Series:
-    """The series after ``more`` ``(n, C)`` has happened."""
-    ends = series.ends
-    longer = _stretched(series, ends + len(more))
-    values = longer.values.copy()
-    values[ends : ends + len(more)] = more
-    return replace(longer, values=values)
+    """The series after ``more`` ``(n, C)`` has happened, for which it has room."""
+    values = series.values.copy()
+    values[series.ends : series.ends + len(more)] = more
+    return replace(series, values=values)
 
 
 def _groups(series: Sequence[Series], copies: int, wanted: int) -> Iterator[Sequence[Series]]:

@@ -86,7 +86,7 @@ class Forecaster(SequenceEstimator):
         del y
         if isinstance(X, np.ndarray) and X.ndim == 1:
             X = [X]
-        return from_rows(X, None, data)
+        return from_rows(X, None, data, layout=Forecast.reads)
 
     def fit(self, X: Sequences, y: Sequences = None) -> Self:
         """Trains on all of ``X`` but the last share ``valid``; keeps ``X`` as the history that :meth:`predict` goes on.

@@ -41,9 +41,6 @@ METRICS: Final = {
 }
 """Metric keys as they are called in a sentence."""
 
-SHARES: Final = PERCENT | {"cer", "precision", "recall", "f1", "alarm_rate"}
-"""Metrics that are told in per cent."""
-
 LEVELS: Final = frozenset({"coverage", "alarm_rate", "hold"})
 """Metrics that have no best: shares that should be near a level, and what holding earns, which is the same for all."""
 
@@ -88,7 +85,7 @@ def amount(key: str, value: float, sd: float | None = None, *, points: bool = Fa
         points: a difference: per cent become ``points``.
         bare: without a unit.
     """
-    share = key in SHARES
+    share = key in PERCENT
     factor = 100.0 if share else 1.0
     digits = _digits(value * factor, share)
     text = number(value * factor, digits)

@@ -12,6 +12,7 @@ import yaml
 from ostinato.data import read
 from ostinato.data.settings import DataSettings
 from ostinato.errors import UsageError
+from ostinato.runs.reading import layout_for
 from ostinato.runs.recipe import GROUPS, Files, Recipe, seen_from
 from ostinato.tasks import TASKS, TaskSettings, infer
 from ostinato.training import write_atomically
@@ -36,7 +37,7 @@ def init(data: str | Path, out: str | Path = "recipe.yaml", *, target: str = "",
     if path.exists():
         raise UsageError(f"{path} exists already: name another file with --out")
     asked = Recipe.of({"data.target": target, "task.name": task})
-    table = read(data, asked.data)
+    table = read(data, asked.data, layout_for(asked.task))
     choice = infer(table, asked.data, asked.task)
     if choice.name not in TASKS:
         raise UsageError(f"there is no task '{choice.name}'; tasks are {', '.join(TASKS)}")

@@ -10,11 +10,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ostinato.data.readers.parallel import together
-from ostinato.errors import DataError, OstinatoError, UsageError
+from ostinato.errors import OstinatoError, UsageError
 from ostinato.models import describe
+from ostinato.runs.fingerprints import check_same, digests, named_files
 from ostinato.runs.folder import RunFolder, occupied
 from ostinato.runs.learn import learn, new_model
-from ostinato.runs.prepare import Prepared, digests, prepare
+from ostinato.runs.prepare import Prepared, prepare
 from ostinato.runs.recipe import GROUPS, Chosen, Recipe, find, load_settings
 from ostinato.runs.record import record
 from ostinato.runs.reporter import Reporter, Understood
@@ -97,7 +98,7 @@ def train(
     described = _tried_out(prepared)
     folder = RunFolder.create(out, data)
     try:
-        folder.write_json(folder.begun, {"ostinato": __version__, "data": digests(prepared.recipe)})
+        folder.write_json(folder.begun, _begun(prepared))
         prepared.recipe.save(folder.recipe)
     except (OSError, OstinatoError) as error:
         _take_away(folder)
@@ -122,7 +123,7 @@ def resume(out: str | Path, *, reporter: Reporter | None = None) -> Run:
         return Run(folder, folder.read_json(folder.metrics))
     recipe = Recipe.load(folder.recipe)
     reporter.on_stage(f"reading {recipe.files.data}")
-    _check_same(folder, recipe)
+    check_same(folder.read_json(folder.begun), recipe)
     prepared = prepare(flat(recipe))
     return _run(prepared, _tried_out(prepared), folder, reporter, start)
 
@@ -144,6 +145,13 @@ def _run(prepared: Prepared, described: str, folder: RunFolder, reporter: Report
     reporter.on_stage("writing the report")
     metrics = record(prepared, learned, found, folder, perf_counter() - start)
     return Run(folder, folder.read_json(folder.metrics) if metrics else {}, prepared.notes)
+
+
+def _begun(prepared: Prepared) -> dict[str, Any]:
+    """What a resumed run must find again."""
+    recipe, division = prepared.recipe, prepared.division
+    named = named_files(recipe, (division.train, division.valid, division.test))
+    return {"ostinato": __version__, "data": digests(recipe), **({"named": named} if named else {})}
 
 
 def _tried_out(prepared: Prepared) -> str:
@@ -168,17 +176,6 @@ def _chosen(recipe: Recipe | Mapping[str, Any] | str | Path | None) -> Chosen:
 def flat(recipe: Recipe) -> Chosen:
     """Every setting of a recipe by its full name."""
     return {f"{group}.{key}": value for group in GROUPS for key, value in recipe.settings(group).items()}
-
-
-def _check_same(folder: RunFolder, recipe: Recipe) -> None:
-    try:
-        begun = folder.read_json(folder.begun).get("data", {})
-        now = digests(recipe)
-    except FileNotFoundError as error:
-        raise DataError("is gone: put it back to resume the run", path=error.filename) from error
-    for name, path in vars(recipe.files).items():
-        if path and begun.get(name) != now.get(name):
-            raise DataError("has changed since the run began: restore it, or train anew", path=path)
 
 
 def _take_away(folder: RunFolder) -> None:

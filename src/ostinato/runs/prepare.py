@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,7 @@ from ostinato.data.split import Division
 from ostinato.data.table import Table
 from ostinato.errors import DataError, UsageError, nearest
 from ostinato.runs.model_folder import named
-from ostinato.runs.reading import layout_of, read_like
+from ostinato.runs.reading import layout_for, layout_of, read_like
 from ostinato.runs.recipe import Recipe
 from ostinato.tasks import TASKS, Forecast, Task, infer
 
@@ -71,8 +69,7 @@ def prepare(chosen: Mapping[str, Any]) -> Prepared:
     """
     asked = Recipe.of(chosen)
     check_files(asked)
-    layout = TASKS[asked.task.name].reads if asked.task.name in TASKS else "auto"
-    table = read_first(asked.files.data, asked.data, layout)
+    table = read_first(asked.files.data, asked.data, layout_for(asked.task))
     recipe, reason = _resolve(table, asked, chosen)
     valid, test = (_beside(path, recipe.data, table) for path in (recipe.files.valid, recipe.files.test))
     kind = TASKS[recipe.task.name]
@@ -142,20 +139,3 @@ def _notes(table: Table, division: Division, task: Task) -> tuple[str, ...]:
     for name, part in (("validation", division.valid), ("test", division.test)):
         notes += [f"{name} part: {note}" for note in (task.notes(part) if len(part) else ())]
     return tuple(dict.fromkeys(notes))
-
-
-def digests(recipe: Recipe) -> dict[str, str]:
-    """SHA-256 of each file of the run, so that a resumed run knows whether its data are still the same."""
-    named = {"data": recipe.files.data, "valid": recipe.files.valid, "test": recipe.files.test}
-    return {name: _digest(apart(path)) for name, path in named.items() if path}
-
-
-def _digest(paths: list[Path]) -> str:
-    total = hashlib.sha256()
-    for path in paths:
-        files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-        for file in files:
-            total.update(str(file.relative_to(path)).encode())
-            with file.open("rb") as stream:
-                total.update(hashlib.file_digest(stream, "sha256").digest())
-    return total.hexdigest()

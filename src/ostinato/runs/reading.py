@@ -14,11 +14,18 @@ from ostinato.data.frames import SEQUENCE
 from ostinato.data.layouts import Layout
 from ostinato.data.settings import DataSettings
 from ostinato.data.table import MEDIA_KINDS, SEQUENCE_KINDS, Column, Kind, Table
+from ostinato.tasks import TASKS, Forecast, TaskSettings
 
 Source = Any
 """A path, or what :func:`ostinato.data.from_rows` takes: a list of sequences, an array, a data frame."""
 FREE = frozenset({Kind.SERIES, Kind.TIME, Kind.TAGS})
 """Kinds that the layout gives a column, so that no file can be told to hold them."""
+
+
+def layout_for(settings: TaskSettings) -> Layout:
+    """What a row is for the task that is asked for; more than one step of horizon asks for a forecast."""
+    name = settings.name or (Forecast.name if settings.horizon > 1 else "")
+    return TASKS[name].reads if name in TASKS else "auto"
 
 
 def read_like(source: Source, data: DataSettings, kinds: Mapping[str, str], layout: str) -> Table:
@@ -43,6 +50,9 @@ def read_like(source: Source, data: DataSettings, kinds: Mapping[str, str], layo
     heard = {kind for name, kind in kinds.items() if kind in MEDIA_KINDS and name != data.target}
     if isinstance(source, list) and len(heard) == 1:  # names of files are no text
         said |= {SEQUENCE: heard.pop()}
+    if layout == "long":  # a few steps may not show which column names the series, nor that the target changes
+        said |= dict([one for one in kinds.items() if one[1] == Kind.ID][:1])  # the first column of such a table
+        data = data if data.target in kinds else replace(data, target="")
     data = replace(data, kinds=said, rows=0)
     wanted: Layout = layout if layout in get_args(Layout) else "auto"  # type: ignore[assignment]
     table = _read(source, data, wanted)

@@ -9,9 +9,9 @@ from html import escape
 from typing import Literal, TypeGuard
 from unicodedata import category
 
-from ostinato.evaluation.words import LEVELS, SHARES, amount, metric_name, rival_name
+from ostinato.evaluation.words import LEVELS, amount, metric_name, rival_name
 from ostinato.runs.report_style import STYLE
-from ostinato.training.words import HIGHER
+from ostinato.training.words import HIGHER, PERCENT
 
 Tone = Literal["good", "open", "bad"]
 TONES: dict[str, Tone] = {"beats": "good", "cannot be told apart from": "open", "does not beat": "bad"}
@@ -235,7 +235,7 @@ def _best(values: Sequence[float], higher: bool) -> float:
 
 def _metric(key: str, value: float, best: float, ours: Results | None) -> str:
     sd = ours.sd.get(key) if ours is not None and ours.seeds > 1 else None
-    text = _text(amount(key, value, sd, bare=key not in SHARES))
+    text = _text(amount(key, value, sd, bare=key not in PERCENT))
     # The best by what is shown: two that read the same are both best.
     wins = key not in LEVELS and math.isfinite(value) and amount(key, value) == amount(key, best)
     return f"<td class='number'>{f'<strong>{text}</strong>' if wins else text}</td>"

@@ -16,7 +16,7 @@ from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.split import Division
 from ostinato.data.table import Table
-from ostinato.errors import DataError, ModelFolderError, UsageError
+from ostinato.errors import DataError, UsageError, intact
 from ostinato.sequences import Ragged
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.dependence import Dependence
@@ -293,11 +293,9 @@ class Detect(Task):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`."""
-        try:
+        with intact("the task of this folder is damaged"):
             lists = {key: tuple(config[key]) for key in ("channels", "level", "scale")}
             return cls(**{**config, **lists})
-        except (KeyError, TypeError) as error:
-            raise ModelFolderError(f"the task of this folder is damaged: {error}") from error
 
 
 def _told(output: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,12 +11,13 @@ import polars as pl
 from torch import Tensor
 
 from ostinato.data.examples import Batch, Examples
+from ostinato.data.layouts import Layout as DataLayout
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.split import Division
 from ostinato.data.static import Static
 from ostinato.data.table import Table
-from ostinato.errors import DataError, ModelFolderError
+from ostinato.errors import DataError, intact
 from ostinato.tasks.base import Outputs, Task
 from ostinato.tasks.dependence import Dependence
 from ostinato.tasks.forecast_bands import Shifts, conformal_shifts, moved
@@ -62,6 +63,7 @@ class Forecast(Task):
     name: ClassVar[str] = "forecast"
     watch: ClassVar[str] = "mase"
     higher_is_better: ClassVar[bool] = False
+    reads: ClassVar[DataLayout] = "series"
     defaults: ClassVar[dict[str, Any]] = {
         "model.cell": "gru",
         "model.hidden": 128,
@@ -190,9 +192,9 @@ class Forecast(Task):
         notes = parts.notes
         if settings.transform != "none":
             layout = Layout.of(table, data, settings.known)
-            whole = series_of(table, data, layout)
-            check_prices(whole, layout, table.path)
-            notes += price_notes(whole, layout)
+            for one in filter(None, (table, valid, test)):  # the parts no longer know the rows of the files
+                check_prices(series_of(one, data, layout), layout, one.path)
+            notes += price_notes(series_of(table, data, layout), layout)
         return Division(parts.train, parts.valid, parts.test, notes)
 
     def series(self, table: Table) -> list[Series]:
@@ -335,7 +337,7 @@ class Forecast(Task):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`."""
-        try:
+        with intact("the forecast task of this folder is damaged"):
             read = {
                 "layout": Layout(**{key: tuple(names) for key, names in config["layout"].items()}),
                 "covariates": Covariates.from_config(config["covariates"]),
@@ -346,8 +348,6 @@ class Forecast(Task):
                 "statics": Static.from_config(config.get("statics", [])),
             }
             return cls(**config | read)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ModelFolderError(f"the forecast task of this folder is damaged: {error}") from error
 
 
 def _scaling(batch: Batch) -> Scaling:

@@ -75,5 +75,9 @@ def _up(number: float) -> int:
 
 def _apart(examples: WindowExamples, way: int) -> int:
     dependence = dependence_of(examples)[way]
-    places = [dependence.place[dependence.track == track] for track in np.unique(dependence.track)]
-    return max(1, sum(1 + int(np.ptp(one)) // dependence.reach for one in places))
+    if not len(dependence.track):
+        return 1
+    order = np.argsort(dependence.track, kind="stable")
+    tracks, first = np.unique(dependence.track[order], return_index=True)
+    low, high = (edge.reduceat(dependence.place[order], first) for edge in (np.minimum, np.maximum))
+    return len(tracks) + int(((high - low) // dependence.reach).sum())

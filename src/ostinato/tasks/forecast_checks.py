@@ -69,5 +69,6 @@ def check_counts(series: Sequence[Series], layout: Layout, table: Table) -> None
                 f"series '{one.name}', step {step + 1:,}: {one.values[step, channel]:g} is no count, and "
                 "task.head=negative_binomial needs whole numbers from 0; leave it out, or set task.head=student_t",
                 path=table.path,
+                row=one.row(step),
                 column=layout.targets[channel],
             )

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ostinato.errors import DataError, ModelFolderError
+from ostinato.errors import DataError, intact
 from ostinato.tasks.forecast_calendar import calendar, cycles_of, go_on
 from ostinato.tasks.forecast_series import Series, fill_forward
 
@@ -66,6 +66,8 @@ class Covariates:
 
     def _columns(self, series: Series, total: int) -> np.ndarray:
         """Filled forward as far as the series was observed; what it must know to be forecast is known or NaN."""
+        if not self.known:
+            return np.empty((total, 0))
         values = np.concatenate([series.known, np.full((total - len(series), len(self.known)), np.nan)])
         filled = fill_forward(values)
         if series.start is None:
@@ -89,7 +91,5 @@ class Covariates:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`."""
-        try:
+        with intact("the covariates of this folder are damaged"):
             return cls(**{key: tuple(value) for key, value in config.items()})
-        except TypeError as error:
-            raise ModelFolderError(f"the covariates of this folder are damaged: {error}") from error

@@ -66,10 +66,10 @@ def _apart(examples: WindowExamples) -> np.ndarray:
 
 def _times(shown: WindowExamples, steps: np.ndarray) -> np.ndarray:
     found = np.empty(steps.shape, dtype="datetime64[ns]")
-    for number in np.unique(shown.series):
-        times = shown.panel.times[number]
+    order = np.argsort(shown.series, kind="stable")
+    for mine in np.split(order, np.flatnonzero(np.diff(shown.series[order])) + 1) if len(order) else ():
+        times = shown.panel.times[shown.series[mine[0]]]
         assert times is not None
-        mine = shown.series == number
         reach = int(steps[mine].max()) + 1
         found[mine] = np.concatenate([times, go_on(times, max(0, reach - len(times)))])[steps[mine]]
     return found.ravel()

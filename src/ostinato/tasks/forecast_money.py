@@ -135,6 +135,7 @@ def check_prices(series: Sequence[Series], layout: Layout, path: Path | str | No
                     f"{_place(one, int(wrong[0]))}: the price is {values[wrong[0]]:g}, and a return needs prices above "
                     "0; leave the cell empty where there was no trade",
                     path=path,
+                    row=one.row(int(wrong[0])),
                     column=name,
                 )
         if {"high", "low"} <= roles.keys():
@@ -145,6 +146,7 @@ def check_prices(series: Sequence[Series], layout: Layout, path: Path | str | No
                     f"{_place(one, int(wrong[0]))}: the high {high[wrong[0]]:g} is below the low {low[wrong[0]]:g}; "
                     "mend the row, or name the columns so that they are not taken for these",
                     path=path,
+                    row=one.row(int(wrong[0])),
                     column=layout.seen[roles["high"]],
                 )
 
@@ -159,8 +161,9 @@ def price_notes(series: Sequence[Series], layout: Layout) -> tuple[str, ...]:
         for place, name in enumerate(layout.targets):
             known = np.flatnonzero(np.isfinite(one.values[:, place]))
             splits += [
-                f"{_place(one, int(known[at + 1]))}: {name} goes from {one.values[known[at], place]:g} to "
-                f"{one.values[known[at + 1], place]:g}, as a split of {factor:g} would"
+                f"{_row(one, int(known[at + 1]))}{_place(one, int(known[at + 1]))}: {name} goes from "
+                f"{one.values[known[at], place]:g} to {one.values[known[at + 1], place]:g}, as a split of {factor:g} "
+                "would"
                 for at, factor in _splits(one.values[known, place])
             ]
         gaps += _longest(one)
@@ -188,7 +191,13 @@ def _longest(series: Series) -> list[tuple[float, str]]:
     if apart[at] < LONG * np.median(apart):
         return []
     first, last = (np.datetime_as_string(series.times[k], unit="D") for k in (at, at + 1))
-    return [(float(apart[at]), f"series '{series.name}': no price between {first} and {last} ({apart[at]:.0f} days)")]
+    told = f"{_row(series, at + 1)}series '{series.name}': no price between {first} and {last} ({apart[at]:.0f} days)"
+    return [(float(apart[at]), told)]
+
+
+def _row(series: Series, step: int) -> str:
+    row = series.row(step)
+    return "" if row is None else f"row {row:,}: "
 
 
 def _place(series: Series, step: int) -> str:

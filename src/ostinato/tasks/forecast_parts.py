@@ -181,6 +181,7 @@ def _joined(first: Series, then: Series, table: Table) -> Series:
         seen=np.concatenate([first.seen, then.seen]),
         known=np.concatenate([first.known, then.known]),
         times=times,
+        lines=None,
     )
 
 

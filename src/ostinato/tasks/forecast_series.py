@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +34,7 @@ class Series:
         every: forecast only every so many steps (a validation part that would cost more than the training).
         trained: first step that was not for training; 0: all before ``start`` were, or none.
         static: what does not change over the series: labels and numbers, ``""`` and NaN where missing.
+        lines: ``(T,)``, the row of the file that holds each step, for messages; None where it is not known.
     """
 
     name: str
@@ -43,11 +46,16 @@ class Series:
     every: int = 1
     trained: int = 0
     static: tuple[str | float, ...] = ()
+    lines: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
-    @property
+    def row(self, step: int) -> int | None:
+        """The row of the file that holds a step, for a :class:`~ostinato.errors.DataError`."""
+        return None if self.lines is None else int(self.lines[step])
+
+    @cached_property
     def ends(self) -> int:
         """The step after the last one at which any channel to forecast was observed."""
         there = np.flatnonzero(np.isfinite(self.values).any(axis=1))
@@ -102,8 +110,11 @@ class _Row:
     channels: tuple[str, ...]
     times: np.ndarray | None
     marks: dict[str, int]
-    line: int | None
+    lines: np.ndarray | None
     static: dict[str, str | float] = field(default_factory=dict)
+
+    def row(self, step: int = 0) -> int | None:
+        return int(self.lines[step]) if self.lines is not None and len(self.lines) else None
 
 
 def channels_of(table: Table, data: DataSettings) -> tuple[str, ...]:
@@ -130,7 +141,9 @@ def series_of(table: Table, data: DataSettings, layout: Layout) -> list[Series]:
             raise DataError(f"no channel '{absent[0]}', which the model needs.{hint}", path=table.path)
         targets, seen, known = ([places[n] for n in names] for names in (layout.targets, layout.seen, layout.known))
         v, static = row.values, _static(row, layout.static, table)
-        found.append(Series(row.name, v[:, targets], v[:, seen], v[:, known], row.times, **row.marks, static=static))
+        roles = (v[:, targets], v[:, seen], v[:, known])
+        more: dict[str, Any] = {"static": static, "lines": row.lines, **row.marks}
+        found.append(Series(row.name, *roles, row.times, **more))
     return found
 
 
@@ -148,7 +161,7 @@ def _static(row: _Row, names: Sequence[str], table: Table) -> tuple[str | float,
             raise DataError(
                 f"series '{row.name}' has no '{name}', which the model knows of every series.{hint}",
                 path=table.path,
-                row=row.line,
+                row=row.row(),
             )
     return tuple(found)
 
@@ -197,15 +210,22 @@ def static_column(name: str, values: Sequence[str | float]) -> Column:
     return Column(name, Kind.NUMBER, np.array(values, dtype=np.float64))
 
 
-def fill_forward(values: np.ndarray) -> np.ndarray:
-    """Each missing value of ``(T, C)`` is the last one before it; before the first, the first; 0 if there is none."""
+def fill_forward(values: np.ndarray, offsets: np.ndarray | None = None) -> np.ndarray:
+    """Each missing value of ``(S, C)`` is the last one before it; before the first, the first; 0 if there is none.
+
+    Of several series end to end, which begin at ``offsets`` ``(B + 1,)``, each for itself.
+    """
     if not len(values):
         return values
-    there = np.isfinite(values)
-    last = np.maximum.accumulate(np.where(there, np.arange(len(values))[:, None], -1), axis=0)
-    first = np.where(there.any(axis=0), there.argmax(axis=0), 0)
-    filled = np.take_along_axis(values, np.where(last < 0, first, last), axis=0)
-    return np.where(np.isfinite(filled), filled, 0.0)
+    offsets = np.array([0, len(values)]) if offsets is None else offsets
+    begin, end = (np.repeat(edges, np.diff(offsets))[:, None] for edges in (offsets[:-1], offsets[1:]))
+    there, place = np.isfinite(values), np.arange(len(values))[:, None]
+    last = np.maximum.accumulate(np.where(there, place, -1), axis=0)
+    coming = np.minimum.accumulate(np.where(there, place, len(values))[::-1], axis=0)[::-1]
+    first = np.take_along_axis(coming, np.broadcast_to(begin, values.shape), axis=0)
+    source = np.where(last < begin, first, last)
+    filled = np.take_along_axis(values, np.minimum(source, len(values) - 1), axis=0)
+    return np.where(source < end, filled, 0.0)
 
 
 def cut_to(series: Series, stop: int, start: int | None) -> Series:
@@ -218,6 +238,7 @@ def cut_to(series: Series, stop: int, start: int | None) -> Series:
         known=series.known[:stop],
         times=times,
         start=start,
+        lines=None if series.lines is None else series.lines[:stop],
     )
 
 
@@ -262,8 +283,15 @@ def _rows_are_series(table: Table, columns: list[Column], data: DataSettings) ->
         times = None if clock is None else np.asarray(clock.values[i]).astype("datetime64[ns]")
         marked = {field: int(numbers[i]) for field, numbers in marks.items()}
         static = {column.name: _of_row(column, i) for column in whole}
-        rows.append(_Row(names[i], values, tuple(channels), times, marked, table.row(i), static))
+        rows.append(_Row(names[i], values, tuple(channels), times, marked, _lines(table, i, len(values)), static))
     return rows
+
+
+def _lines(table: Table, row: int, steps: int) -> np.ndarray | None:
+    """The row of the file that holds each step of a series."""
+    if table.line_of_steps:
+        return table.line_of_steps[row]
+    return np.full(steps, table.line_of[row]) if len(table.line_of) else None
 
 
 def _is_static(column: Column) -> bool:
@@ -294,7 +322,11 @@ def _rows_are_steps(table: Table, data: DataSettings) -> list[_Row]:
     groups: dict[str, list[int]] = {}
     for i, name in enumerate(_names(table, data, single="series")):
         groups.setdefault(name, []).append(i)
-    return [_Row(name, values[rows], channels, None, {}, table.row(rows[0])) for name, rows in groups.items()]
+    lines = table.line_of if len(table.line_of) else None
+    return [
+        _Row(name, values[rows], channels, None, {}, None if lines is None else lines[rows])
+        for name, rows in groups.items()
+    ]
 
 
 def _names(table: Table, data: DataSettings, single: str = "") -> list[str]:
@@ -312,7 +344,7 @@ def _check(row: _Row, table: Table, data: DataSettings) -> None:
         raise DataError(
             f"series '{row.name}', step {step + 1:,}: the value is infinite; mend it or leave it empty",
             path=table.path,
-            row=row.line,
+            row=row.row(step),
             column=channel,
         )
     step = _first(np.isnan(row.values).any(axis=1)) if data.missing == "error" else None
@@ -320,7 +352,7 @@ def _check(row: _Row, table: Table, data: DataSettings) -> None:
         raise DataError(
             f"series '{row.name}', step {step + 1:,}: the value is missing; data.missing=mask or fill would accept it",
             path=table.path,
-            row=row.line,
+            row=row.row(step),
             column=row.channels[int(np.isnan(row.values[step]).argmax())],
         )
     if row.times is None:
@@ -329,7 +361,7 @@ def _check(row: _Row, table: Table, data: DataSettings) -> None:
         raise DataError(
             f"series '{row.name}' has {len(row.values):,} values and {len(row.times):,} times",
             path=table.path,
-            row=row.line,
+            row=row.row(),
         )
     step = _first(np.diff(row.times) <= np.timedelta64(0))
     if step is not None:
@@ -339,7 +371,7 @@ def _check(row: _Row, table: Table, data: DataSettings) -> None:
             f"series '{row.name}': the time {when} stands {word}; sort the rows by time, one row a time, "
             "or name the column that tells the series apart (--id)",
             path=table.path,
-            row=row.line,
+            row=row.row(step + 1),
         )
 
 

@@ -196,23 +196,24 @@ class Panel:
         whole: Tensor | None = None,
     ) -> Panel:
         """From series, the scaled covariates known ahead of each ``(T + horizon, K)``, and what each is throughout."""
-        trained = [s.trained or s.start or s.ends for s in series]
-        scale = [spread(s.values[:n], horizon) for s, n in zip(series, trained, strict=True)]
-        seen_scale = np.array([spread(s.seen[:n], horizon) for s, n in zip(series, trained, strict=True)])
+        trained = np.array([s.trained or s.start or s.ends for s in series], dtype=np.int64)
+        values, seen = np.concatenate([s.values for s in series]), np.concatenate([s.seen for s in series])
+        offsets = np.cumsum([0] + [len(s) for s in series])
+        seen_scale = spread(seen, horizon, offsets, trained)
         seen_shrink = np.divide(1.0, seen_scale, out=np.zeros_like(seen_scale), where=seen_scale > 0)
         return cls(
             names=tuple(s.name for s in series),
-            values=np.concatenate([s.values for s in series]),
-            filled=np.concatenate([fill_forward(s.values) for s in series]),
-            missing=np.concatenate([np.isnan(s.values) for s in series]).astype(np.float32),
-            seen=np.concatenate([fill_forward(s.seen) for s in series]),
+            values=values,
+            filled=fill_forward(values, offsets),
+            missing=np.isnan(values).astype(np.float32),
+            seen=fill_forward(seen, offsets),
             known=np.concatenate(known).astype(np.float32),
-            offsets=np.cumsum([0] + [len(s) for s in series]),
+            offsets=offsets,
             known_offsets=np.cumsum([0] + [len(k) for k in known])[:-1],
-            scale=np.array(scale),
+            scale=spread(values, horizon, offsets, trained),
             seen_shrink=seen_shrink,
             start=np.array([s.start or s.ends for s in series], dtype=np.int64),
-            trained=np.array(trained, dtype=np.int64),
+            trained=trained,
             channels=channels,
             statics=statics,
             whole=whole,
@@ -240,28 +241,46 @@ class Panel:
         return self.history(series, channel)[: int(self.trained[series])]
 
 
-def spread(values: np.ndarray, horizon: int) -> np.ndarray:
-    """How far each channel of ``(T, C)`` moves within a horizon; ``(C,)``, 0 for a constant channel.
+def spread(
+    values: np.ndarray, horizon: int, offsets: np.ndarray | None = None, steps: np.ndarray | None = None
+) -> np.ndarray:
+    """How far each channel of each of ``B`` series moves within a horizon; ``(B, C)``, 0 for a constant channel.
 
     The root of the mean of ``(x[t + k] - x[t])²`` over all ``t`` and over ``k = 1, 2, 4, …`` up to the horizon. It
     grows with the changes that a forecast is about, not with the drift of decades as a standard deviation does, and is
     nearly the same for a short history of a series as for a long one.
+
+    Args:
+        values: ``(S, C)``, the series end to end.
+        horizon: the longest ``k``.
+        offsets: ``(B + 1,)``, where each begins; None: they are one.
+        steps: ``(B,)``, the first steps of each that are looked at; None: all.
     """
-    squares = []
+    offsets = np.array([0, len(values)]) if offsets is None else offsets
+    first, steps = offsets[:-1], np.diff(offsets) if steps is None else steps
+    total, count = np.zeros((2, len(first), values.shape[1]))
     lag = 1
     while lag <= horizon and lag < len(values):
         change = values[lag:] - values[:-lag]
-        count = np.isfinite(change).sum(axis=0)
-        total = np.nansum(change**2, axis=0)
-        squares.append(np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0))
+        there = np.isfinite(change)
+        squares, known = (_sums(part, first, steps - lag) for part in (np.where(there, change, 0.0) ** 2, there))
+        total += np.divide(squares, known, out=np.zeros_like(total), where=known > 0)
+        count += known > 0
         lag *= 2
-    if not squares:
-        return np.zeros(values.shape[1])
-    stacked = np.array(squares)
-    count = np.isfinite(stacked).sum(axis=0)
-    spreads = np.sqrt(np.nansum(stacked, axis=0) / np.maximum(count, 1))
-    size = np.nanmax(np.abs(np.where(np.isfinite(values), values, 0.0)), axis=0)
+    spreads = np.sqrt(total / np.maximum(count, 1))
+    size = _sums(np.where(np.isfinite(values), np.abs(values), 0.0), first, steps, np.maximum)
     return np.where(spreads > 1e-10 * size, spreads, 0.0)
+
+
+def _sums(values: np.ndarray, first: np.ndarray, steps: np.ndarray, adds: np.ufunc = np.add) -> np.ndarray:
+    """``(B, C)``: the sum (or what ``adds`` does) of ``steps`` rows of ``values`` from each ``first``; 0 of none."""
+    found = np.zeros((len(first), values.shape[1]))
+    some = steps > 0
+    if some.any():
+        cuts = np.stack([first[some], first[some] + steps[some]], axis=1).ravel()
+        padded = np.concatenate([values, np.zeros((1, values.shape[1]))])
+        found[some] = adds.reduceat(padded, cuts, axis=0)[::2]
+    return found
 
 
 def dependence_of(examples: WindowExamples) -> tuple[Dependence, ...]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ostinato.data.features import Features
 from ostinato.data.table import Column, Kind
-from ostinato.errors import DataError, ModelFolderError
+from ostinato.errors import DataError, ModelFolderError, intact
 from ostinato.tasks.base import Outputs, Task
 
 MISSING = -1
@@ -131,13 +131,11 @@ class Labelled(Task):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
+        with intact("the task is damaged"):
             features, labels = Features.from_config(config["features"]), Labels.from_config(config["labels"])
             adjustment = config.get("logit_adjustment", 0.0)  # version 0.1.0 had none
             smoothing = config["label_smoothing"]
             return cls(config["target"], features, labels, config["class_weights"], adjustment, smoothing)
-        except (KeyError, TypeError) as error:
-            raise ModelFolderError(f"the task is damaged: {error}") from error
 
 
 def label_text(column: Column) -> list[str]:

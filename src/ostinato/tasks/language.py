@@ -23,7 +23,7 @@ from ostinato.data.static import Static
 from ostinato.data.strands import either_strand, other_strand
 from ostinato.data.table import Column, Kind, Table
 from ostinato.data.vocabulary import Unit, Vocabulary
-from ostinato.errors import DataError, ModelFolderError
+from ostinato.errors import DataError, intact
 from ostinato.sequences import Ragged
 from ostinato.sequences.ragged import steps_of
 from ostinato.tasks import metrics
@@ -324,14 +324,12 @@ class Language(Task):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
+        with intact("the task is damaged"):
             vocabulary, condition = (
                 Vocabulary.from_config(config["vocabulary"]),
                 Static.from_config(config["condition"]),
             )
             return cls(config["column"], vocabulary, condition, config["document"], bool(config.get("strands")))
-        except (KeyError, TypeError) as error:
-            raise ModelFolderError(f"the task is damaged: {error}") from error
 
 
 def _unit(column: Column, data: DataSettings) -> Unit:

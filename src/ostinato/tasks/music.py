@@ -17,7 +17,7 @@ from ostinato.data.media.rolls import Rolls
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.table import Column, Kind, Table
-from ostinato.errors import DataError, ModelFolderError
+from ostinato.errors import DataError, intact
 from ostinato.sequences import Ragged
 from ostinato.sequences.ragged import steps_of
 from ostinato.tasks.base import Outputs, Task, target_array
@@ -194,11 +194,9 @@ class Music(Task):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
+        with intact("the task is damaged"):
             column, keys, scale, rolls = (config[key] for key in ("column", "keys", "scale", "rolls"))
             return cls(column, tuple(keys), float(scale), Rolls.from_config(rolls) if rolls else None)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelFolderError(f"the task is damaged: {error}") from error
 
 
 def _tunes_of(table: Table, data: DataSettings) -> str:

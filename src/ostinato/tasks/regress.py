@@ -16,7 +16,7 @@ from ostinato.data.scaler import Scaler
 from ostinato.data.settings import DataSettings
 from ostinato.data.spec import Spec
 from ostinato.data.table import Column, Kind, Table
-from ostinato.errors import DataError, ModelFolderError
+from ostinato.errors import DataError, intact
 from ostinato.tasks import metrics
 from ostinato.tasks.base import Outputs, Task, target_array
 from ostinato.tasks.dependence import Dependence, equal_inputs
@@ -144,10 +144,8 @@ class Regress(Task):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
+        with intact("the task is damaged"):
             return cls(config["target"], Features.from_config(config["features"]), Scaler.from_config(config["scaler"]))
-        except (KeyError, TypeError) as error:
-            raise ModelFolderError(f"the task is damaged: {error}") from error
 
 
 def _numbers(column: Column, table: Table) -> np.ndarray:

@@ -19,7 +19,7 @@ from ostinato.data.signals import KINDS, Signals, channels_of, cut, read_signals
 from ostinato.data.spec import Spec
 from ostinato.data.split import Division, divide
 from ostinato.data.table import Kind, Table
-from ostinato.errors import DataError, ModelFolderError, UsageError
+from ostinato.errors import DataError, UsageError, intact
 from ostinato.sequences import Ragged
 from ostinato.tasks import metrics
 from ostinato.tasks.base import Outputs, Task, target_array
@@ -287,13 +287,11 @@ class Signal(Task):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
+        with intact("the task is damaged"):
             inputs, targets = (tuple(config[key]) for key in ("inputs", "targets"))
             scale_in, scale_out = (Scaler.from_config(config[key]) for key in ("scale_in", "scale_out"))
             rate, loss, emphasis, warm_up = (config[key] for key in ("rate", "loss", "emphasis", "warm_up"))
             return cls(inputs, targets, Kind(config["kind"]), rate, scale_in, scale_out, loss, emphasis, warm_up)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelFolderError(f"the task is damaged: {error}") from error
 
 
 def _target(table: Table, data: DataSettings) -> str:

@@ -23,7 +23,7 @@ from ostinato.data.split import Division, divide
 from ostinato.data.subwords import BLANK as WORD_BLANK
 from ostinato.data.table import Column, Kind, Table
 from ostinato.data.vocabulary import Vocabulary
-from ostinato.errors import DataError, ModelFolderError, UsageError
+from ostinato.errors import DataError, UsageError, intact
 from ostinato.sequences import Ragged
 from ostinato.sequences.padded import to_padded
 from ostinato.tasks import transcribe_metrics
@@ -304,15 +304,13 @@ class Transcribe(Task):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
+        with intact("the task is damaged"):
             features, vocabulary = (
                 Features.from_config(config["features"]),
                 Vocabulary.from_config(config["vocabulary"]),
             )
             settings = replace(TaskSettings(**config["settings"]), features=())
             return cls(config["target"], features, vocabulary, settings)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelFolderError(f"the task is damaged: {error}") from error
 
 
 def texts_of(column: Column) -> list[str]:

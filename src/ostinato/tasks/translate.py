@@ -21,7 +21,7 @@ from ostinato.data.split import Division, divide
 from ostinato.data.static import Static
 from ostinato.data.table import Column, Kind, Table
 from ostinato.data.vocabulary import Vocabulary
-from ostinato.errors import DataError, ModelFolderError
+from ostinato.errors import DataError, intact
 from ostinato.sequences import Ragged
 from ostinato.tasks import translate_metrics
 from ostinato.tasks.base import Outputs, Task
@@ -287,7 +287,7 @@ class Translate(Task):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
+        with intact("the task is damaged"):
             features = None if config["features"] is None else Features.from_config(config["features"])
             return cls(
                 features,
@@ -298,8 +298,6 @@ class Translate(Task):
                 config["judge"],
                 replace(TaskSettings(**config["settings"]), features=()),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelFolderError(f"the task is damaged: {error}") from error
 
 
 def written_column(table: Table, data: DataSettings) -> str:

@@ -8,10 +8,10 @@ from ostinato.training.callbacks import Callback, Progress
 from ostinato.training.history import History, Row
 
 PERCENT = frozenset(
-    {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "error", "coverage", "wer"}
-    | {"direction", "profit", "hold"}
+    {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "error", "coverage", "wer", "cer"}
+    | {"precision", "recall", "f1", "alarm_rate", "direction", "profit", "hold"}
 )
-"""Metrics that a terminal tells in per cent."""
+"""Metrics that are told in per cent: by a terminal, a report and a page alike."""
 
 HIGHER = frozenset(
     {"accuracy", "macro_f1", "span_f1", "span_precision", "span_recall", "bleu", "precision", "recall", "f1", "nab"}

@@ -14,7 +14,11 @@ from ostinato.data.settings import DataSettings
 from ostinato.data.table import SEQUENCE_KINDS, Kind, Table
 from ostinato.errors import UsageError, nearest
 
-Layout = Literal["auto", "rows", "long", "wide", "pairs"]
+Layout = Literal["auto", "series", "rows", "long", "wide", "pairs"]
+
+OPEN = frozenset({"auto", "series"})
+"""Layouts that leave it to the reader what a row is."""
+_STEPS: dict[str, Literal["perhaps", "always"]] = {"auto": "perhaps", "series": "always"}
 
 
 def lay_out(cells: Cells, settings: DataSettings, layout: Layout = "auto") -> Table:
@@ -25,6 +29,7 @@ def lay_out(cells: Cells, settings: DataSettings, layout: Layout = "auto") -> Ta
     that fits: *wide*, where eight or more columns are numbered (``V2``, ``V3``, …; no header) beside a column
     that names or labels the row; *rows*, where a cell holds a whole sequence (text, DNA, tokens, a list of numbers);
     *long*, where there are numbers: nothing in a row is a sequence then, so the rows are steps; else *rows*.
+    ``series``, where a forecast is asked for: *wide*, as above; *rows*, where a cell holds a list; else *long*.
 
     Raises:
         DataError: the cells do not fit the layout, or a cell does not fit its column's kind.
@@ -32,15 +37,15 @@ def lay_out(cells: Cells, settings: DataSettings, layout: Layout = "auto") -> Ta
     """
     if layout not in get_args(Layout):
         raise UsageError(f"no layout '{layout}'.{nearest(layout, list(get_args(Layout)))}")
-    if layout == "wide" or (layout == "auto" and looks_wide(cells, settings)):
+    if layout == "wide" or (layout in OPEN and looks_wide(cells, settings)):
         return read_wide(cells.note(_told("wide", "columns are numbered", layout)), settings)
     if layout == "pairs":
         guesses = paired(cells, settings)
         return read_rows(cells.note(_told(layout, "", layout)), guesses)
-    guesses = guess(cells, settings)
+    guesses = guess(cells, settings, _STEPS.get(layout, "never"))
     cells = cells.note(*doubts(cells, settings, guesses))
-    if layout == "auto":
-        chosen, reason = choose(guesses)
+    if layout in OPEN:
+        chosen, reason = choose(guesses, steps=layout == "series")
         cells = cells.note(_told(chosen, reason, layout))
         layout = chosen
     else:
@@ -66,8 +71,10 @@ def paired(cells: Cells, settings: DataSettings) -> dict[str, Guess]:
     return guesses
 
 
-def choose(guesses: dict[str, Guess]) -> tuple[Literal["rows", "long"], str]:
-    """The layout and why, from the kinds of the columns."""
+def choose(guesses: dict[str, Guess], *, steps: bool = False) -> tuple[Literal["rows", "long"], str]:
+    """The layout and why, from the kinds of the columns; ``steps``: they are to be forecast."""
+    if steps and not any(g.kind in SEQUENCE_KINDS - {Kind.TEXT} for g in guesses.values()):
+        return "long", "a forecast is asked for, and no cell holds a series"
     sequences = [f"{name} ({g.kind.value})" for name, g in guesses.items() if g.kind in SEQUENCE_KINDS]
     if sequences:
         return "rows", f"{', '.join(sequences)}: a cell holds a sequence"
@@ -83,4 +90,4 @@ def _told(layout: str, reason: str, asked: str) -> str:
         "long": "each row is a step of a series",
         "wide": "each row is a series",
     }
-    return f"layout {layout}: {what[layout]} ({reason if asked == 'auto' else 'as asked for'})"
+    return f"layout {layout}: {what[layout]} ({reason if asked in OPEN else 'as asked for'})"

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ostinato.data.cells import Cells, as_text, fresh, numbers, plural, share_of_numbers, shown
-from ostinato.data.kinds import Guess
+from ostinato.data.kinds import Guess, sounds_like_id
 from ostinato.data.layouts.rows import column_of
+from ostinato.data.names import name_of_series
 from ostinato.data.settings import DataSettings
 from ostinato.data.table import Column, Kind, Table
 from ostinato.data.times import Times, read_times, sounds_like_time, times
 from ostinato.errors import DataError
+
+_WORDS = frozenset({Kind.CATEGORY, Kind.ID, Kind.TEXT})
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def read_long(cells: Cells, settings: DataSettings, guesses: dict[str, Guess]) -
         DataError: a time comes twice in a series; a time or a number cannot be read; there are no numbers.
     """
     time = _time_column(cells, settings, guesses)
-    named = _id_column(cells, settings, guesses, time)
+    named, why = _id_column(cells, settings, guesses, time)
     if not time and named:
         time = _counting(cells, named, guesses)
     stamps = times(cells, time) if time else None
@@ -56,7 +59,7 @@ def read_long(cells: Cells, settings: DataSettings, guesses: dict[str, Guess]) -
         _refuse_twins(steps, stamps.values, time, named)
     head = named or fresh("series", cells.names)
     columns = {head: Column(head, Kind.ID, steps.names)}
-    notes = [*cells.notes, _told(named, time, stamps), *sorted_note]
+    notes = [*cells.notes, _told(named, why, time, stamps), *sorted_note]
     if stamps and not stamps.counts:
         columns[time] = Column(time, Kind.TIME, steps.cut(stamps.values))
     if stamps:
@@ -69,7 +72,9 @@ def read_long(cells: Cells, settings: DataSettings, guesses: dict[str, Guess]) -
     title = fresh("values", [*columns, *statics])
     columns[title] = Column(title, Kind.SERIES, steps.cut(grid), tuple(channels))
     columns |= statics
-    return Table(columns, cells.path, cells.lines[steps.starts], (*notes, *more, *_missing(grid, channels)))
+    doubts = [f"{name}: {guesses[name].reason}" for name in channels if guesses[name].doubtful]
+    notes += [*doubts, *more, *_missing(grid, channels)]
+    return Table(columns, cells.path, cells.lines[steps.starts], tuple(notes), steps.cut(cells.lines))
 
 
 def _time_column(cells: Cells, settings: DataSettings, guesses: dict[str, Guess]) -> str:
@@ -78,18 +83,22 @@ def _time_column(cells: Cells, settings: DataSettings, guesses: dict[str, Guess]
     return next((name for name, found in guesses.items() if found.kind is Kind.TIME), "")
 
 
-def _id_column(cells: Cells, settings: DataSettings, guesses: dict[str, Guess], time: str) -> str:
-    """The column that names the series: the user's, or one of text with which each time comes once only."""
+def _id_column(cells: Cells, settings: DataSettings, guesses: dict[str, Guess], time: str) -> tuple[str, str]:
+    """The column that names the series, and why where nobody said so: the user's, or one of names that tells them."""
     if settings.id:
-        return str(cells[settings.id].name)
+        return str(cells[settings.id].name), ""
     words = [n for n, g in guesses.items() if g.kind in {Kind.CATEGORY, Kind.ID} and n not in {time, settings.target}]
-    if time and cells[time].is_duplicated().any():
-        for name in words:
-            if not cells.frame.select(time, name).is_duplicated().any():
-                return name
-    if not time:
-        return next((n for n in words if _counting(cells, n, guesses)), "")
-    return ""
+    words += [n for n, g in guesses.items() if g.kind is Kind.NUMBER and sounds_like_id(n) and n != settings.target]
+    said = [name for name in words if settings.kinds.get(name) == Kind.ID]
+    if said:
+        return said[0], ""
+    if time:
+        return name_of_series(cells, words, time)[0], ""
+    counted = next((n for n in words if _counting(cells, n, guesses)), "")
+    if counted:
+        return counted, ""
+    named, why = name_of_series(cells, [n for n in words if n not in settings.kinds], time)
+    return named, f" ({why}; data.kinds.{named}=category if it names no series)" if named else ""
 
 
 def _counting(cells: Cells, named: str, guesses: dict[str, Guess]) -> str:
@@ -209,7 +218,8 @@ def _sort_out(
         elif name in settings.inputs:
             raise cells.fault(f"{shown(cells[name][0])} is not a number: a channel of a series is numbers", 0, name)
         else:
-            notes.append(f"{name}: left out, since it is {kind.value} and changes within a series")
+            mend = f"; --id {name} if it names the series" if not many and kind in _WORDS else ""
+            notes.append(f"{name}: left out, since it is {kind.value} and changes within a series{mend}")
     return statics, channels, notes
 
 
@@ -231,8 +241,8 @@ def _tags(steps: Steps, name: str) -> Column:
     return Column(name, Kind.TAGS, [part.tolist() for part in parts], (), missing)
 
 
-def _told(named: str, time: str, stamps: Times | None) -> str:
-    series = f"series told apart by '{named}'" if named else "one series"
+def _told(named: str, why: str, time: str, stamps: Times | None) -> str:
+    series = f"series told apart by '{named}'{why}" if named else "one series"
     order = f"time from '{time}' ({stamps.form})" if stamps else "no time column: steps in file order"
     return f"{series}; {order}"
 

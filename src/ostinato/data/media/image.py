@@ -12,7 +12,7 @@ import torch
 from ostinato.data.media.picture import Sight, each, moved, moves, picture
 from ostinato.data.settings import DataSettings, VisionSettings
 from ostinato.data.table import Column, Table
-from ostinato.errors import DataError, ModelFolderError, UsageError
+from ostinato.errors import DataError, ModelFolderError, UsageError, intact
 from ostinato.sequences import Ragged
 
 
@@ -82,13 +82,11 @@ def check(vision: VisionSettings) -> None:
 
 def stored(config: dict[str, Any]) -> tuple[VisionSettings, tuple[int, int, int], tuple[float, float]]:
     """What :meth:`Sight.to_config` stored."""
-    try:
+    with intact("what reads the pictures is damaged"):
         colours, height, width = (int(size) for size in config["shape"])
         mean, std = (float(number) for number in config["levels"])
         vision = VisionSettings(**config["vision"])
         check(vision)
-    except (KeyError, TypeError, ValueError, UsageError) as error:
-        raise ModelFolderError(f"what reads the pictures is damaged: {error}") from error
     if min(colours, height, width) < 1 or not 0 < std < math.inf or not math.isfinite(mean):
         found = f"pictures of {config['shape']}, scaled by {config['levels']}"
         raise ModelFolderError(f"what reads the pictures is damaged: {found}")

@@ -15,7 +15,7 @@ from ostinato.data.media.base import Media
 from ostinato.data.media.midi import KEYS, Tune, read_midi
 from ostinato.data.settings import DataSettings
 from ostinato.data.table import Column, Table
-from ostinato.errors import ModelFolderError
+from ostinato.errors import intact
 from ostinato.sequences import Ragged
 
 
@@ -69,7 +69,5 @@ class Rolls(Media):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
+        with intact("the piano rolls are damaged"):
             return cls(int(config["steps_per_beat"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelFolderError(f"the piano rolls are damaged: {error}") from error

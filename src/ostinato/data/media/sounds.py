@@ -15,7 +15,7 @@ from ostinato.data.media.sound import Sound, check_rate, read_sound, resample
 from ostinato.data.media.spectrum import Spectrum
 from ostinato.data.settings import AudioSettings, DataSettings
 from ostinato.data.table import Column, Table
-from ostinato.errors import DataError, ModelFolderError, UsageError
+from ostinato.errors import DataError, ModelFolderError, UsageError, intact
 from ostinato.sequences import Ragged
 
 MASKS = 2
@@ -161,12 +161,10 @@ class Sounds(Media):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The inverse of :meth:`to_config`; raises ``ModelFolderError`` on what does not fit."""
-        try:
+        with intact("the sound's settings are damaged"):
             spectrum = Spectrum(**config["spectrum"])
             mean, scale = (tuple(float(value) for value in config[name]) for name in ("mean", "scale"))
             changes = AudioSettings(**config["changes"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelFolderError(f"the sound's settings are damaged: {error}") from error
         if not len(mean) == len(scale) == spectrum.size // spectrum.stack:
             raise ModelFolderError("the sound's settings are damaged: mean and scale do not fit its bands")
         return cls(spectrum, mean, scale, changes)

@@ -71,7 +71,8 @@ def read(path: str | Path | Sequence[str | Path], settings: DataSettings, layout
             one name, ``train.{de,en}``. A folder of frames is a film, in the folder of its class.
         settings: which columns are what; see :class:`DataSettings`.
         layout: what a row of a table is: ``rows`` an example, ``long`` a step of a series, ``wide`` a series,
-            ``pairs`` an example whose target is to be written, or ``auto`` (see :func:`ostinato.data.layouts.lay_out`).
+            ``pairs`` an example whose target is to be written; ``auto`` and ``series`` leave it open (see
+            :func:`ostinato.data.layouts.lay_out`).
 
     Raises:
         DataError: the file is missing, unreadable, empty or wrong; file, row and column are named.

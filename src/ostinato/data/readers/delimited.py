@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from ostinato.data.cells import Cells, plural, share_of_numbers
-from ostinato.data.layouts import Layout, lay_out
+from ostinato.data.layouts import OPEN, Layout, lay_out
 from ostinato.data.readers.source import Source
 from ostinato.data.settings import DataSettings
 from ostinato.data.table import Table
@@ -121,7 +121,7 @@ def _even(rows: list[list[str]], lines: list[int], width: int, source: Source, l
     odd = [k for k, row in enumerate(rows) if len(row) != width]
     if not odd:
         return False
-    likely = layout == "auto" and width > 8 and sum(_is_series(rows[k], width) for k in odd) * 2 > len(odd)
+    likely = layout in OPEN and width > 8 and sum(_is_series(rows[k], width) for k in odd) * 2 > len(odd)
     for k in odd:
         if len(rows[k]) > width or not (likely or layout == "wide"):
             raise DataError(
