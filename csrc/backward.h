@@ -25,7 +25,7 @@ template <class Cell> struct BackwardSpace {
   int64_t chunk, panel, carry_row, bytes;  // `panel`: numbers from one panel of gradients to the next
   N *x_panels, *h_panels;                  // weights packed for the way back
   T *gradients;                            // (P, chunk + B + 1, grad_row): rows, then the step after the chunk, then 0
-  Run<N>* runs;                            // where the chunk's states before each step lie
+  const N **x_at, **h_at;                  // where the chunk's inputs lie, and the states before each step
   T *dih, *dhh;                            // sums over the chunks so far, packed; the biases' after the last column
   T *carry, *carry_h;
   T *bias, *more, *dmore;
@@ -70,31 +70,30 @@ template <class Cell> struct BackwardSpace {
       BackwardRow<T, N>* my_rows = carver.take<BackwardRow<T, N>>(b.rows.slots);
       int64_t* my_fresh = carver.take<int64_t>(chunk);
       int64_t* my_slot = carver.take<int64_t>(chunk);
-      Run<N>* my_runs = carver.take<Run<N>>(W::paired ? 1 : chunk + 1);
+      const N** my_x_at = carver.take<const N*>(chunk);
+      const N** my_h_at = carver.take<const N*>(chunk);
       ForwardRow<Cell>* my_again = carver.take<ForwardRow<Cell>>(low ? chunk : 0);
       T* my_unread = carver.take<T>(low ? 2 * b.units : 0);
       const T** my_before = carver.take<const T*>(W::paired ? chunk : 0);
       T* my_room = carver.take<T>(W::paired ? depth : 0);
       if (i != member) continue;
       before = my_before, room = my_room;
-      rows = my_rows, fresh = my_fresh, fresh_slot = my_slot, runs = my_runs, again = my_again, unread = my_unread;
+      rows = my_rows, fresh = my_fresh, fresh_slot = my_slot, x_at = my_x_at, h_at = my_h_at, again = my_again, unread = my_unread;
     }
     bytes = carver.used;
   }
 };
 
-// target += columns `at` to `at` + R of the rows of some runs, times the gate gradients of these rows.
+// target += columns `at` to `at` + R of `count` rows, times their gate gradients.
 template <class N, int R, int C, class T = Sum<N>>
-__attribute__((noinline)) void outer_runs(T* target, const Run<N>* runs, int64_t count, int64_t at, const N* gradients,
+__attribute__((noinline)) void outer_rows(T* target, const N* const* rows, int64_t count, int64_t at, const N* gradients,
                                           int64_t gradient_row, const int (&place)[C]) {
   vec<T> sum[R][C];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 16
     for (int c = 0; c < C; ++c) sum[r][c] = load(target + (r * C + c) * lanes<T>);
-  for (int64_t i = 0; i < count; ++i)
-    outer<N, R, C>(sum, runs[i].from + at, runs[i].stride, gradients + runs[i].place * gradient_row, gradient_row,
-                   place, runs[i].count);
+  outer<N, R, C>(sum, rows, at, gradients, gradient_row, place, count);
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 16
@@ -141,7 +140,8 @@ template <class Cell> class BackwardPass {
 
   const T* h0(int64_t slot) const { return static_cast<const T*>(b.h0) + slot * b.units; }
   const T* c0(int64_t slot) const { return static_cast<const T*>(b.c0) + slot * b.units; }
-  const T* y(int64_t row) const { return static_cast<const T*>(b.y) + row * b.y_stride; }
+  const T* x(int64_t row) const { return static_cast<const T*>(b.x) + b.rows.place(row) * b.inputs; }
+  const T* y(int64_t row) const { return static_cast<const T*>(b.y) + b.rows.place(row) * b.y_stride; }
   const T* c(int64_t row) const { return static_cast<const T*>(b.c) + row * b.units; }
   T* gradient(int64_t place) const { return space.gradients + place * W::grad_row; }
   N* operand(int64_t place) const {
@@ -243,7 +243,7 @@ template <class Cell> class BackwardPass {
       const bool ends = j >= next.count, follows = !ends && !begins(b.rows, next, j), fresh = begins(b.rows, step, j);
       BackwardRow<T, N>& to = space.rows[count];
       to.next = operand(follows ? (last_of_chunk ? after(j) : next.first + j - chunk_first) : nothing());
-      to.dy = b.dy == nullptr ? nullptr : static_cast<const T*>(b.dy) + row * b.dy_stride;
+      to.dy = b.dy == nullptr ? nullptr : static_cast<const T*>(b.dy) + b.rows.place(row) * b.dy_stride;
       to.dhn = ends && b.dhn != nullptr ? static_cast<const T*>(b.dhn) + j * b.units : nullptr;
       to.saved = saved(row);
       to.h_before = fresh ? h0(j) : y(step.before + j);
@@ -361,7 +361,7 @@ template <class Cell> class BackwardPass {
         T* pre[W::R];
         for (int r = 0; r < n; ++r) {
           const int64_t row = chunk_first + (space.again[at + r].pre - space.saved) / W::saved_row;
-          x[r] = static_cast<const T*>(b.x) + row * b.inputs, pre[r] = space.again[at + r].pre + p * saved_panel;
+          x[r] = this->x(row), pre[r] = space.again[at + r].pre + p * saved_panel;
         }
         project_tile<Cell>(x, pre, n, space.x_forward + p * b.inputs * W::C * W::L, space.bias + p * W::C * W::L,
                            b.inputs);
@@ -409,21 +409,22 @@ template <class Cell> class BackwardPass {
           for (int v = 0; v < wide; ++v) {
             const int64_t column = q * width + v * W::L;
             const int some = in_vector<T>(b.inputs - column);
-            store(static_cast<T*>(b.dx) + (chunk_first + from + at + r) * b.inputs + column, sums[r * wide + v], some);
+            store(static_cast<T*>(b.dx) + b.rows.place(chunk_first + from + at + r) * b.inputs + column,
+                  sums[r * wide + v], some);
           }
       });
   }
 
   void into_weights(int64_t start, int64_t end, int64_t count) {
-    int64_t runs = 1;
-    Run<N> x{};
+    int64_t words = count;  // rows of what the products read
     if constexpr (W::paired) {
       pair_chunk(start, end, count);
-      x = {space.x_rows, b.inputs, 0, W::words(count)};
-      *space.runs = {space.h_rows, b.units, 0, W::words(count)};
+      words = W::words(count);
+      list_inputs(0, words, [&](int64_t i) { return space.x_rows + i * b.inputs; }, space.x_at);
+      list_inputs(0, words, [&](int64_t i) { return space.h_rows + i * b.units; }, space.h_at);
     } else {
-      runs = list_runs(b.rows, start, end, chunk_first, h0(0), b.units, y(0), b.y_stride, space.runs);
-      x = {static_cast<const T*>(b.x) + chunk_first * b.inputs, b.inputs, 0, count};
+      list_inputs(chunk_first, count, [&](int64_t row) { return x(row); }, space.x_at);
+      list_before(start, end, space.h_at);
     }
     // All tiles of all panels in a row, each member an even part of them.
     const int64_t x_tiles = blocks(b.inputs, W::R), h_tiles = Cell::dense ? blocks(b.units, W::R) : 0,
@@ -431,24 +432,27 @@ template <class Cell> class BackwardPass {
     int64_t at = share.even(panels * tiles, share.id);
     for (const int64_t last = share.even(panels * tiles, share.id + 1); at < last;) {
       const int64_t p = at / tiles, from = at % tiles, to = min(tiles, from + last - at);
-      add_outer(&x, 1, b.inputs, 0, p, space.dih, count, {min(from, x_tiles), min(to, x_tiles)});
-      add_outer(space.runs, runs, b.units, Cell::hidden_at, p, space.dhh, count,
+      add_outer(space.x_at, words, b.inputs, 0, p, space.dih, count, {min(from, x_tiles), min(to, x_tiles)});
+      add_outer(space.h_at, words, b.units, Cell::hidden_at, p, space.dhh, count,
                 {max(from - x_tiles, 0), max(to - x_tiles, 0)});
       at += to - from;
     }
   }
 
+  void list_before(int64_t start, int64_t end, const T** found) const {
+    OSTINATO_ISA::list_before(
+        b.rows, start, end, chunk_first, [&](int64_t slot) { return h0(slot); }, [&](int64_t row) { return y(row); }, found);
+  }
+
   // What the chunk's sums over rows read, two rows in a word.
   void pair_chunk(int64_t start, int64_t end, int64_t count) {
-    for_rows(b.rows, start, end, [&](const Step& step, int64_t j) {
-      space.before[step.first + j - chunk_first] = begins(b.rows, step, j) ? h0(j) : y(step.before + j);
-    });
+    list_before(start, end, space.before);
     const int64_t two = W::words(count);
     for (int64_t i = share.even(two, share.id); i < share.even(two, share.id + 1); ++i) {
       const int64_t n = 2 * i;
       const bool both = n + 1 < count;
-      const T* x = static_cast<const T*>(b.x) + (chunk_first + n) * b.inputs;
-      pair_rows(x, both ? x + b.inputs : nullptr, b.inputs, space.x_rows + i * b.inputs);
+      const int64_t row = chunk_first + n;
+      pair_rows(x(row), both ? x(row + 1) : nullptr, b.inputs, space.x_rows + i * b.inputs);
       pair_rows(space.before[n], both ? space.before[n + 1] : nullptr, b.units, space.h_rows + i * b.units);
       for (int64_t p = 0; p < panels; ++p) {
         const T* from = gradient(n) + p * space.panel;
@@ -464,7 +468,7 @@ template <class Cell> class BackwardPass {
   };
 
   // Adds the product of some columns of the rows with the gate gradients of panel p, and, with the first, their sum.
-  void add_outer(const Run<N>* runs, int64_t run_count, int64_t columns, int from, int64_t p, T* sums, int64_t count,
+  void add_outer(const N* const* rows, int64_t words, int64_t columns, int from, int64_t p, T* sums, int64_t count,
                  const Tiles& tiles) {
     int place[W::C];
     for (int v = 0; v < Cell::units; ++v)
@@ -477,8 +481,8 @@ template <class Cell> class BackwardPass {
     for (int64_t i = tiles.from; i < tiles.to; ++i) {
       const int64_t at = i * W::R;
       with_rows<W::R>(static_cast<int>(min(W::R, columns - at)), [&](auto tile) {
-        outer_runs<N, decltype(tile)::value, W::C>(panel + at * W::C * W::L, runs, run_count, at, operands,
-                                                   W::grad_row, place);
+        outer_rows<N, decltype(tile)::value, W::C>(panel + at * W::C * W::L, rows, words, at, operands, W::grad_row,
+                                                   place);
       });
     }
     if (tiles.from > 0 || tiles.to == 0) return;

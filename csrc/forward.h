@@ -192,10 +192,10 @@ template <class Cell> class ForwardPass {
   const bool keep, keep_c;  // the gates, and the cell states, for backward
   const int64_t panels, first_panel, last_panel;
 
-  const T* x(int64_t row) const { return static_cast<const T*>(f.x) + row * f.inputs; }
+  const T* x(int64_t row) const { return static_cast<const T*>(f.x) + f.rows.place(row) * f.inputs; }
   const T* h0(int64_t slot) const { return static_cast<const T*>(f.h0) + slot * f.units; }
   const T* c0(int64_t slot) const { return static_cast<const T*>(f.c0) + slot * f.units; }
-  T* y(int64_t row) const { return static_cast<T*>(f.y) + row * f.y_stride; }
+  T* y(int64_t row) const { return static_cast<T*>(f.y) + f.rows.place(row) * f.y_stride; }
   T* hn(int64_t slot) const { return static_cast<T*>(f.hn) + slot * f.units; }
   T* cn(int64_t slot) const { return static_cast<T*>(f.cn) + slot * f.units; }
   T* c(int64_t row) const { return static_cast<T*>(f.c) + row * f.units; }

@@ -78,10 +78,10 @@ inline __attribute__((always_inline)) void multiply(vec<Sum<N>> (&acc)[R][C], co
   }
 }
 
-// acc[r][c] += sum over n < count of a[n][r] * b[n][c]: rows of `a` are a_stride numbers apart, those of `b` `stride`,
-// and hold the C vectors at `columns`.
+// acc[r][c] += sum over n < count of a[n][at + r] * b[n][c]: rows of `b` are `stride` numbers apart, and hold the C vectors
+// at `columns`.
 template <class N, int R, int C>
-inline __attribute__((always_inline)) void outer(vec<Sum<N>> (&acc)[R][C], const N* a, int64_t a_stride, const N* b,
+inline __attribute__((always_inline)) void outer(vec<Sum<N>> (&acc)[R][C], const N* const* a, int64_t at, const N* b,
                                                  int64_t stride, const int (&columns)[C], int64_t count) {
   using F = Factor<N>;
   for (int64_t n = 0; n < count; ++n) {
@@ -90,7 +90,7 @@ inline __attribute__((always_inline)) void outer(vec<Sum<N>> (&acc)[R][C], const
     for (int c = 0; c < C; ++c) row[c] = F::many(b + n * stride + columns[c] * lanes<Sum<N>>);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-      const auto x = F::same(a[n * a_stride + r]);
+      const auto x = F::same(a[n][at + r]);
 #pragma GCC unroll 16
       for (int c = 0; c < C; ++c) acc[r][c] = F::add(acc[r][c], x, row[c]);
     }

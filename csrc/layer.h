@@ -37,6 +37,8 @@ struct Rows {
   const int64_t* starts = nullptr;
   const uint8_t* reset = nullptr;  // (N): this row starts from the initial state again; or none
   bool reverse = false;            // each sequence is read from its end
+  const int64_t* places = nullptr;  // (N): where the row lies in x, y and their gradients; or none, if in this order
+  int64_t place(int64_t row) const { return places == nullptr ? row : places[row]; }
 };
 
 // Weights as torch.nn lays them out, and where they lie packed for the kernels.

@@ -3,6 +3,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <cmath>
+#include <cstring>
 
 #include "team.h"
 
@@ -41,11 +42,26 @@ Rows rows_of(const Shape& s, int direction) {
       total += size;
     }
     if (total != s.total) throw nb::value_error("batch_sizes do not add up to the number of rows");
+    const auto* places = reinterpret_cast<const int64_t*>(s.places);
+    for (int64_t row = 0; places != nullptr && row < total; ++row)
+      if (places[row] < 0 || places[row] >= s.count) throw nb::value_error("a place is not that of a row");
   }
   const auto* reset = reinterpret_cast<const uint8_t*>(s.reset);
   return {s.steps,        s.slots,       s.total,
           sizes.data(),   starts.data(), reset == nullptr ? nullptr : reset + direction * s.total,
-          s.directions == 2 ? direction == 1 : s.reverse};
+          s.directions == 2 ? direction == 1 : s.reverse,
+          reinterpret_cast<const int64_t*>(s.places)};
+}
+
+// Rows of `width` numbers in which no packed row lies are 0. By this thread: those of PyTorch's operators would go on
+// waiting busily where the team wants to work.
+void blank(const Shape& s, uintptr_t address, int64_t width) {
+  if (s.places == 0 || address == 0 || s.count == s.total) return;
+  const auto* places = reinterpret_cast<const int64_t*>(s.places);
+  std::vector<bool> lies(static_cast<size_t>(s.count));
+  for (int64_t row = 0; row < s.total; ++row) lies[static_cast<size_t>(places[row])] = true;
+  for (int64_t row = 0; row < s.count; ++row)
+    if (!lies[static_cast<size_t>(row)]) std::memset(at(address, row * width, s), 0, static_cast<size_t>(width * s.width()));
 }
 
 // The noise of one direction.
@@ -121,10 +137,11 @@ Noise noise_from(const std::vector<double>& noise, uint64_t seed, uintptr_t sequ
 
 Shape shape(int cell, int number, int threads, int directions, bool reverse, int64_t inputs, int64_t units,
             int64_t steps, int64_t slots, int64_t total, uintptr_t sizes, uintptr_t reset, uintptr_t sequences,
-            int64_t outputs, const std::vector<double>& noise, uint64_t seed) {
+            int64_t outputs, const std::vector<double>& noise, uint64_t seed, uintptr_t places, int64_t count) {
   if (slots == 0) steps = 0;
   return {cell,  number, threads, directions, reverse, inputs, units,
-          steps, slots,  total,   sizes,      reset,   outputs, noise_from(noise, seed, sequences)};
+          steps, slots,  total,   sizes,      reset,   outputs, noise_from(noise, seed, sequences),
+          places, count};
 }
 
 }  // namespace
@@ -158,6 +175,7 @@ void forward(const Shape& s, bool has_c, bool low, const Addresses& a) {
       f.c = at(a[6], d * kept.each + kept.gates, s);
     }
   }
+  blank(s, a[3], s.directions * s.shown());
   run(s, calls, k.forward_scratch, k.forward);
 }
 
@@ -191,6 +209,7 @@ void backward(const Shape& s, bool has_c, bool low, const Addresses& a) {
     for (int i = 0; i < 4; ++i) b.dmore[i] = at(dw[4 + i], 0, s);
     b.dhr = at(dw[8], 0, s), b.dx = at(dw[9], 0, s);
   }
+  for (int d = 0; d < s.directions; ++d) blank(s, reinterpret_cast<uintptr_t>(calls[d].dx), s.inputs);
   run(s, calls, k.backward_scratch, k.backward);
 }
 

@@ -15,7 +15,8 @@ namespace ostinato {
 using Addresses = std::vector<uintptr_t>;
 
 // Sizes and places of one call, the same for forward and backward. `sizes` (T) is the address of the batch sizes, or 0:
-// every one of the `steps` steps then holds all slots. `reset`: (D, N) bytes, or 0.
+// every one of the `steps` steps then holds all slots. `reset`: (D, N) bytes, or 0. `places`: of `count` rows of x and y
+// those that the packed rows are (N), or 0.
 struct Shape {
   int cell, number, threads, directions;
   bool reverse;  // of one direction; of two the second is
@@ -23,6 +24,8 @@ struct Shape {
   uintptr_t sizes, reset;
   int64_t outputs;  // P of a projection, or 0
   Noise noise;  // of the first direction
+  uintptr_t places;
+  int64_t count;
   int64_t shown() const { return outputs > 0 ? outputs : units; }  // columns of h
   int64_t width() const { return number == static_cast<int>(Number::float64) ? 8 : 4; }
 };

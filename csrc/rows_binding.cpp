@@ -18,10 +18,12 @@ namespace {
 
 template <class T> T* at(uintptr_t address) { return reinterpret_cast<T*>(address); }
 
-// The longest first, equal lengths in their order: batch sizes (at most `most`), order and its inverse (B). Gives the
-// number of steps and of rows, and whether the sequences lay in that order.
-std::tuple<int64_t, int64_t, bool> layout(uintptr_t lengths, int64_t batch, int64_t most, uintptr_t sizes,
-                                          uintptr_t order, uintptr_t slots) {
+// The longest first, equal lengths in their order: batch sizes (at most `most`), order and its inverse (B), and the row
+// in which each packed row lies (N): step t of sequence b in row starts[b] + t * apart. Gives the number of steps and of
+// rows, and whether the sequences lay in that order.
+std::tuple<int64_t, int64_t, bool> layout(uintptr_t lengths, int64_t batch, int64_t most, uintptr_t starts,
+                                          int64_t apart, const std::vector<uintptr_t>& found) {
+  const uintptr_t sizes = found[0], order = found[1], slots = found[2];
   const int64_t* length = at<const int64_t>(lengths);
   std::vector<int64_t> place(static_cast<size_t>(most) + 1, 0);  // sequences of a length; then those that come before
   int64_t steps = 0, total = 0;
@@ -44,6 +46,10 @@ std::tuple<int64_t, int64_t, bool> layout(uintptr_t lengths, int64_t batch, int6
     const int64_t slot = place[static_cast<size_t>(length[b])]++;
     at<int64_t>(order)[slot] = b, at<int64_t>(slots)[b] = slot;
   }
+  int64_t* row = at<int64_t>(found[3]);
+  for (int64_t t = 0; t < steps; ++t)
+    for (int64_t j = 0; j < at<int64_t>(sizes)[t]; ++j)
+      *row++ = at<const int64_t>(starts)[at<int64_t>(order)[j]] + t * apart;
   return {steps, total, sorted};
 }
 

@@ -117,7 +117,7 @@ template <class Cell> class StagedBackwardPass : StagedRecurrence<Cell> {
         this->template product<typename Cell::Input>(rows, n, 0, space.x_panels, q, sums);
         for (int r = 0; r < n; ++r)
           for (int w = 0; w < wide; ++w)
-            store(static_cast<T*>(b.dx) + (chunk_first + from + at + r) * b.inputs + (q * wide + w) * L,
+            store(static_cast<T*>(b.dx) + b.rows.place(chunk_first + from + at + r) * b.inputs + (q * wide + w) * L,
                   sums[r * wide + w], count_at(q * wide + w, b.inputs));
       });
   }
@@ -143,30 +143,31 @@ template <class Cell> class StagedBackwardPass : StagedRecurrence<Cell> {
   }
 
   void into_weights(int64_t start, int64_t end, int64_t count) {
-    const int64_t run_count =
-        list_runs(b.rows, start, end, chunk_first, h0(0), outputs, y(0), b.y_stride, space.runs);
-    const Run<T> x{static_cast<const T*>(b.x) + chunk_first * b.inputs, b.inputs, 0, count},
-        lines{space.lines, space.line_row, 0, count};
+    list_inputs(chunk_first, count, [&](int64_t row) { return this->x(row); }, space.x_at);
+    list_before(
+        b.rows, start, end, chunk_first, [&](int64_t slot) { return h0(slot); }, [&](int64_t row) { return y(row); },
+        space.h_at);
+    if (stages.last_units > 0) list_inputs(0, count, [&](int64_t i) { return this->line(i); }, space.line_at);
     int x_place[Cell::Input::G], h_place[Cell::Hidden::G];
     for (int g = 0; g < Cell::Input::G; ++g) x_place[g] = g;
     for (int g = 0; g < Cell::Hidden::G; ++g) h_place[g] = Cell::hidden_at + g;
     const int pair[2] = {Cell::out_at, static_cast<int>(space.places) * D + Cell::out_at};
-    add_outer(&x, 1, b.inputs, vectors, gradient_vector(), x_place, space.dih);
-    add_outer(space.runs, run_count, outputs, vectors, gradient_vector(), h_place, space.dhh);
+    add_outer(space.x_at, count, b.inputs, vectors, gradient_vector(), x_place, space.dih);
+    add_outer(space.h_at, count, outputs, vectors, gradient_vector(), h_place, space.dhh);
     if (stages.last_units > 0)
-      add_outer(&lines, 1, space.inner, blocks(vectors, 2), 2 * gradient_vector(), pair, space.dlast);
+      add_outer(space.line_at, count, space.inner, blocks(vectors, 2), 2 * gradient_vector(), pair, space.dlast);
   }
 
   // Adds the product of the columns of some rows with the gradients of each panel, each member some of all tiles.
   template <int C>
-  void add_outer(const Run<T>* runs, int64_t run_count, int64_t columns, int64_t panels, int64_t panel,
+  void add_outer(const T* const* rows, int64_t count, int64_t columns, int64_t panels, int64_t panel,
                  const int (&place)[C], T* sums) const {
     constexpr int R = rows_of<C>;
     const int64_t tiles = blocks(columns, R);
     for (int64_t i = mine(panels * tiles, 0); i < mine(panels * tiles, 1); ++i) {
       const int64_t p = i / tiles, at = i % tiles * R;
       with_rows<R>(static_cast<int>(min(R, columns - at)), [&](auto tile) {
-        outer_runs<T, decltype(tile)::value, C>(sums + (p * columns + at) * C * L, runs, run_count, at,
+        outer_rows<T, decltype(tile)::value, C>(sums + (p * columns + at) * C * L, rows, count, at,
                                                 gradient(0) + p * panel, D * L, place);
       });
     }

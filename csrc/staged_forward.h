@@ -313,10 +313,10 @@ template <class Cell> class StagedForwardPass {
   const Range range;
   int64_t chunk_first = 0;
 
-  const T* x(int64_t row) const { return static_cast<const T*>(f.x) + row * f.inputs; }
+  const T* x(int64_t row) const { return static_cast<const T*>(f.x) + f.rows.place(row) * f.inputs; }
   const T* h0(int64_t slot) const { return static_cast<const T*>(f.h0) + slot * stages.outputs; }
   const T* c0(int64_t slot) const { return static_cast<const T*>(f.c0) + slot * f.units; }
-  T* y(int64_t row) const { return static_cast<T*>(f.y) + row * f.y_stride; }
+  T* y(int64_t row) const { return static_cast<T*>(f.y) + f.rows.place(row) * f.y_stride; }
   T* cn(int64_t slot) const { return static_cast<T*>(f.cn) + slot * f.units; }
   T* c(int64_t row) const { return static_cast<T*>(f.c) + row * f.units; }
   T* record(int64_t row) const {

@@ -31,7 +31,9 @@ template <class Cell> class StagedRecurrence {
 
   const T* h0(int64_t slot) const { return static_cast<const T*>(b.h0) + slot * outputs; }
   const T* c0(int64_t slot) const { return static_cast<const T*>(b.c0) + slot * b.units; }
-  const T* y(int64_t row) const { return static_cast<const T*>(b.y) + row * b.y_stride; }
+  const T* x(int64_t row) const { return static_cast<const T*>(b.x) + b.rows.place(row) * b.inputs; }
+  const T* y(int64_t row) const { return static_cast<const T*>(b.y) + b.rows.place(row) * b.y_stride; }
+  const T* dy(int64_t row) const { return static_cast<const T*>(b.dy) + b.rows.place(row) * b.dy_stride; }
   const T* c(int64_t row) const { return static_cast<const T*>(b.c) + row * b.units; }
   T* gradient(int64_t place) const { return space.gradients + place * D * L; }
   int64_t gradient_vector() const { return space.places * D * L; }
@@ -93,7 +95,7 @@ template <class Cell> class StagedRecurrence {
         for (int r = 0; r < n; ++r) {
           const StagedRow<T>& row = space.again[at + r];
           const int64_t place = (row.record - space.records) / (S * L);
-          x[r] = static_cast<const T*>(b.x) + (chunk_first + place) * b.inputs;
+          x[r] = this->x(chunk_first + place);
           records[r] = row.record, moments[r] = row.moments;
         }
         stages.project(x, records, moments, n, v);
@@ -115,12 +117,12 @@ template <class Cell> class StagedRecurrence {
       const bool ends = j >= next.count, follows = !ends && !begins(b.rows, next, j), fresh = begins(b.rows, step, j);
       StagedBackRow<T>& to = space.rows[count];
       to.next = gradient(follows ? (last_of_chunk ? after(j) : next.first + j - chunk_first) : nothing());
-      to.dy = b.dy == nullptr ? nullptr : static_cast<const T*>(b.dy) + row * b.dy_stride;
+      to.dy = b.dy == nullptr ? nullptr : dy(row);
       to.dhn = ends && b.dhn != nullptr ? static_cast<const T*>(b.dhn) + j * outputs : nullptr;
       to.record = record(row), to.norm = norm(row);
       const bool more = j < step.before_count && step.before >= chunk_first;
       to.soon = more ? record(step.before + j) : to.record;
-      to.dy_soon = more && to.dy != nullptr ? static_cast<const T*>(b.dy) + (step.before + j) * b.dy_stride : to.dy;
+      to.dy_soon = more && to.dy != nullptr ? dy(step.before + j) : to.dy;
       to.h = fresh ? h0(j) : y(step.before + j);
       if constexpr (Cell::has_c) to.c = fresh ? c0(j) : c(step.before + j);
       to.carry = carry(j);

@@ -31,7 +31,7 @@ template <class Cell> struct StagedBackwardSpace {
   T *dih, *dhh, *dlast, *dparameters;    // sums over the chunks so far, packed
   T *records, *norms;                    // of the chunk, where they are computed again
   T *x_slopes;                           // of the chunk: the slopes of the input's groups
-  Run<T>* runs;
+  const T **x_at, **h_at, **line_at;
   StagedBackRow<T>* rows;
   StagedRow<T>* again;
   T* found;  // of a row of the step: slopes of each group of the state's side
@@ -72,7 +72,9 @@ template <class Cell> struct StagedBackwardSpace {
     x_slopes = carver.take<T>(chunk * Cell::groups * 2);
     norms = carver.take<T>(low ? chunk * Cell::N : 0);
     for (int i = 0; i < members; ++i) {
-      Run<T>* its_runs = carver.take<Run<T>>(chunk + 1);
+      const T** its_x_at = carver.take<const T*>(chunk);
+      const T** its_h_at = carver.take<const T*>(chunk);
+      const T** its_line_at = carver.take<const T*>(last ? chunk : 0);
       StagedBackRow<T>* its_rows = carver.take<StagedBackRow<T>>(slots);
       int64_t* its_fresh = carver.take<int64_t>(2 * chunk);
       T* its_found = carver.take<T>(slots * Cell::groups * 2);
@@ -82,7 +84,7 @@ template <class Cell> struct StagedBackwardSpace {
       T* its_moments = carver.take<T>(low ? block * lane_size<Cell>(vectors) : 0);
       T* its_unread = carver.take<T>(low ? b.units + stages.outputs : 0);
       if (i != member) continue;
-      runs = its_runs, rows = its_rows, fresh = its_fresh, fresh_slot = its_fresh + chunk;
+      x_at = its_x_at, h_at = its_h_at, line_at = its_line_at, rows = its_rows, fresh = its_fresh, fresh_slot = its_fresh + chunk;
       found = its_found;
       again = its_again, again_lines = its_lines, again_cells = its_cells, again_moments = its_moments,
       unread = its_unread;

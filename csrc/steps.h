@@ -50,31 +50,17 @@ template <class F> inline void for_last_rows(const Rows& rows, F&& function) {
   }
 }
 
-// Rows of one matrix that lie one after the other and belong to rows of a chunk, from row `place` on, that do so too.
-template <class T> struct Run {
-  const T* from;
-  int64_t stride, place, count;
-};
+// Where the inputs of `count` rows from `first` on lie.
+template <class F, class T> inline void list_inputs(int64_t first, int64_t count, F&& x, const T** found) {
+  for (int64_t i = 0; i < count; ++i) found[i] = x(first + i);
+}
 
-// The states before some steps, in as few runs as there are; `initial` (rows of `width`) and `outputs` as they lie. Places
-// count from row `origin`.
-template <class T>
-inline int64_t list_runs(const Rows& rows, int64_t start, int64_t end, int64_t origin, const T* initial, int64_t width,
-                         const T* outputs, int64_t outputs_stride, Run<T>* runs) {
-  int64_t count = 0;
+// Where the states before the rows of some steps lie, counted from row `origin`: h0(slot) or y(row).
+template <class H, class Y, class T>
+inline void list_before(const Rows& rows, int64_t start, int64_t end, int64_t origin, H&& h0, Y&& y, const T** found) {
   for_rows(rows, start, end, [&](const Step& step, int64_t j) {
-    const bool fresh = begins(rows, step, j);
-    const T* from = fresh ? initial + j * width : outputs + (step.before + j) * outputs_stride;
-    const int64_t place = step.first + j - origin, stride = fresh ? width : outputs_stride;
-    Run<T>* last = count > 0 ? runs + count - 1 : nullptr;
-    if (last != nullptr && last->stride == stride && last->place + last->count == place &&
-        last->from + last->count * stride == from) {
-      ++last->count;
-    } else {
-      runs[count++] = {from, stride, place, 1};
-    }
+    found[step.first + j - origin] = begins(rows, step, j) ? h0(j) : y(step.before + j);
   });
-  return count;
 }
 
 // The rows of some steps that start from the initial state, counted from row `origin`, and their slots.

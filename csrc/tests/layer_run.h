@@ -27,6 +27,7 @@ struct Form {
   bool reverse, resets, bias;
   bool all_gradients;  // or dy alone, and no dx
   enum { none, training, evaluation } noise = none;
+  bool spread = false;  // packed rows lie among others, in another order
 };
 
 inline Problem problem(const Kind& kind, int64_t inputs, int64_t units, const Form& form, unsigned seed) {
@@ -77,10 +78,10 @@ inline Problem problem(const Kind& kind, int64_t inputs, int64_t units, const Fo
 template <class T> class Run {
  public:
   Run(const Problem& p, const Kernel& kernel, int members, const Form& form)
-      : p(p), kernel(kernel), members(members), stride(p.outputs + 3), ih(input(p.ih)), hh(input(p.hh)),
+      : p(p), kernel(kernel), members(members), stride(p.outputs + 3), places(places_of(p, form)), ih(input(p.ih)), hh(input(p.hh)),
         bias_ih(input(p.bias_ih)), bias_hh(input(p.bias_hh)), hr(input(p.hr)),
-        more{input(p.more[0]), input(p.more[1]), input(p.more[2]), input(p.more[3])}, x(input(p.x)), h0(input(p.h0)),
-        c0(input(p.c0)), dy(rows_of(p.dy)), dhn(input(p.dhn)), dcn(input(p.dcn)), y(output(p.ragged.total * stride)),
+        more{input(p.more[0]), input(p.more[1]), input(p.more[2]), input(p.more[3])}, x(rows_of(p.x, p.inputs, p.inputs)), h0(input(p.h0)),
+        c0(input(p.c0)), dy(rows_of(p.dy, p.outputs, stride)), dhn(input(p.dhn)), dcn(input(p.dcn)), y(output(lying() * stride)),
         hn(like(h0)), cn(like(c0)), saved(output(kernel.saved_size(p.units, p.ragged.total))),
         c(output(p.has_c() ? p.ragged.total * p.units : 0)), dx(form.all_gradients ? like(x) : nullptr), dh0(like(h0)),
         dc0(like(c0)), dih(like(ih)), dhh(like(hh)), dbias_ih(like(bias_ih)), dbias_hh(like(bias_hh)), dhr(like(hr)),
@@ -90,7 +91,7 @@ template <class T> class Run {
   enum class Keep { nothing, states, gates };
   void forward(Keep keep) {
     Forward f;
-    f.inputs = p.inputs, f.units = p.units, f.rows = p.ragged.rows(), f.weights = weights(), f.noise = noise();
+    f.inputs = p.inputs, f.units = p.units, f.rows = rows(), f.weights = weights(), f.noise = noise();
     f.x = data(x), f.h0 = data(h0), f.c0 = data(c0), f.outputs = hr == nullptr ? 0 : p.outputs;
     f.y = data(y), f.y_stride = stride, f.hn = data(hn), f.cn = data(cn);
     if (keep != Keep::nothing) f.c = data(c);
@@ -103,7 +104,7 @@ template <class T> class Run {
   // With the gates that forward kept, or computing them again.
   void backward(bool kept = true) {
     Backward b;
-    b.inputs = p.inputs, b.units = p.units, b.rows = p.ragged.rows(), b.weights = weights(), b.noise = noise();
+    b.inputs = p.inputs, b.units = p.units, b.rows = rows(), b.weights = weights(), b.noise = noise();
     b.x = data(x), b.h0 = data(h0), b.c0 = data(c0), b.y = data(y), b.y_stride = stride;
     b.outputs = hr == nullptr ? 0 : p.outputs;
     b.saved = kept ? data(saved) : nullptr, b.c = data(c), b.dy = data(dy), b.dy_stride = stride, b.dhn = data(dhn), b.dcn = data(dcn);
@@ -116,13 +117,13 @@ template <class T> class Run {
   }
 
   void compare_forward(const Answer& a, const std::string& what) const {
-    compare_rows(a.y, what + " y");
+    compare_rows(*y, p.outputs, stride, a.y, what + " y");
     compare(*hn, a.hn, what + " hn");
     if (p.has_c()) compare(*cn, a.cn, what + " cn");
     check(guarded(), "guard zones", what.c_str());
   }
   void compare_backward(const Answer& a, const std::string& what) const {
-    if (dx != nullptr) compare(*dx, a.dx, what + " dx");
+    if (dx != nullptr) compare_rows(*dx, p.inputs, p.inputs, a.dx, what + " dx");
     compare(*dh0, a.dh0, what + " dh0");
     if (p.has_c()) compare(*dc0, a.dc0, what + " dc0");
     compare(*dih, a.dih, what + " dW_ih");
@@ -168,12 +169,26 @@ template <class T> class Run {
   }
   static Memory like(const Memory& memory) { return memory == nullptr ? nullptr : output(memory->size()); }
   static Memory output(int64_t count) { return count == 0 ? nullptr : std::make_unique<Buffer<T>>(count); }
-  // Rows with a gap after each.
-  Memory rows_of(const Numbers& values) const {
-    Memory memory = output(p.ragged.total * stride);
+  // Where packed rows lie: every second row, the last first.
+  static std::vector<int64_t> places_of(const Problem& p, const Form& form) {
+    std::vector<int64_t> found;
+    for (int64_t i = p.ragged.total; form.spread && i > 0; --i) found.push_back(2 * i - 1);
+    return found;
+  }
+  int64_t place(int64_t row) const { return places.empty() ? row : places[static_cast<size_t>(row)]; }
+  int64_t lying() const { return places.empty() ? p.ragged.total : 2 * p.ragged.total + 1; }
+  Rows rows() const {
+    Rows rows = p.ragged.rows();
+    rows.places = places.empty() ? nullptr : places.data();
+    return rows;
+  }
+  // Rows where they lie, with a gap after each; what lies between them is no number.
+  Memory rows_of(const Numbers& values, int64_t width, int64_t apart) const {
+    Memory memory = output(lying() * apart);
+    if (memory != nullptr) memory->poison();
     for (int64_t i = 0; i < p.ragged.total; ++i)
-      for (int64_t u = 0; u < p.outputs; ++u)
-        (*memory)[i * stride + u] = static_cast<T>(values[static_cast<size_t>(i * p.outputs + u)]);
+      for (int64_t u = 0; u < width; ++u)
+        (*memory)[place(i) * apart + u] = static_cast<T>(values[static_cast<size_t>(i * width + u)]);
     return memory;
   }
   static T* data(const Memory& memory) { return memory == nullptr ? nullptr : memory->data(); }
@@ -224,14 +239,15 @@ template <class T> class Run {
     std::snprintf(detail, sizeof detail, "%s: off by %.3g of %.3g", what.c_str(), worst, scale);
     check(worst <= tolerance<T> * scale, "value", detail);
   }
-  void compare_rows(const Numbers& right, const std::string& what) const {
-    Buffer<T> rows(p.ragged.total * p.outputs);
-    bool untouched = true;
-    for (int64_t i = 0; i < p.ragged.total; ++i) {
-      for (int64_t u = 0; u < p.outputs; ++u) rows[i * p.outputs + u] = (*y)[i * stride + u];
-      for (int64_t u = p.outputs; u < stride; ++u) untouched = untouched && std::isnan((*y)[i * stride + u]);
-    }
+  void compare_rows(const Buffer<T>& found, int64_t width, int64_t apart, const Numbers& right,
+                    const std::string& what) const {
+    Buffer<T> rows(p.ragged.total * width);
+    int64_t numbers = 0;
+    for (int64_t i = 0; i < found.size(); ++i) numbers += std::isnan(found[i]) ? 0 : 1;
+    for (int64_t i = 0; i < p.ragged.total; ++i)
+      for (int64_t u = 0; u < width; ++u) rows[i * width + u] = found[place(i) * apart + u];
     compare(rows, right, what);
+    const bool untouched = numbers <= p.ragged.total * width;
     check(untouched, "between rows nothing is written", what.c_str());
   }
 
@@ -239,6 +255,7 @@ template <class T> class Run {
   const Kernel& kernel;
   const int members;
   const int64_t stride;
+  const std::vector<int64_t> places;
   Memory ih, hh, bias_ih, bias_hh, hr, more[4], x, h0, c0, dy, dhn, dcn;
   Memory y, hn, cn, saved, c, dx, dh0, dc0, dih, dhh, dbias_ih, dbias_hh, dhr, dmore[4];
 };

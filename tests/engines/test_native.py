@@ -193,7 +193,7 @@ def both(cell: str, steps: int, batch: int, inputs: int, units: int, two: bool) 
 
     x, states = draw(steps, batch, inputs), [draw(directions, batch, *shape) for shape in parts]
     weights = [draw(*shape) for shape in [*named.values()] * directions]
-    outputs = layer([x, *states], (None, None, None), weights, Call(cell, two=two))
+    outputs = layer([x, *states], (None,) * 4, weights, Call(cell, two=two))
     upstream = [torch.randn(part.shape, generator=random) for part in outputs]
     return [*outputs, *torch.autograd.grad(outputs, [x, *states, *weights], upstream)]
 

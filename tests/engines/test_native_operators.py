@@ -24,9 +24,9 @@ KINDS = ["RNN", "LSTM", "GRU"]
 
 
 def arguments(
-    cell: str, *, packed: bool, two: bool = False, bias: bool = True
+    cell: str, *, packed: bool, two: bool = False, bias: bool = True, placed: bool = True
 ) -> tuple[list[Any], list[Any], list[Any]]:
-    """Inputs, flow and weights, drawn in float64; the packed rows are cut by resets."""
+    """Inputs, flow and weights, drawn in float64; packed rows are cut by resets, and ``placed`` among more rows."""
     torch.manual_seed(0)
     kernel, directions = KERNELS[cell], 1 + two
 
@@ -35,14 +35,19 @@ def arguments(
 
     states = [draw(directions, 3, 4) for _ in range(kernel.parts)]
     weights = [draw(*shape) for shape in [*layout(cell, 2, 4, 4, bias=bias).values()] * directions]
-    flow = [torch.tensor([3, 2, 1]), torch.rand(directions, 6) < 0.3, None] if packed else [None, None, None]
-    return [draw(6, 2) if packed else draw(3, 3, 2), *states], flow, weights
+    if not packed:
+        return [draw(3, 3, 2), *states], [None] * 4, weights
+    places = torch.tensor([7, 0, 4, 2, 8, 5]) if placed else None
+    flow = [torch.tensor([3, 2, 1]), torch.rand(directions, 6) < 0.3, None, places]
+    return [draw(9 if placed else 6, 2), *states], flow, weights
 
 
-@pytest.mark.parametrize(("packed", "two", "bias"), [(True, True, True), (False, False, False)])
+@pytest.mark.parametrize(
+    ("packed", "two", "bias", "placed"), [(True, True, True, True), (True, False, True, False), (False,) * 4]
+)
 @pytest.mark.parametrize("cell", KERNELS)
-def test_well_made(cell: str, packed: bool, two: bool, bias: bool) -> None:
-    inputs, flow, weights = arguments(cell, packed=packed, two=two, bias=bias)
+def test_well_made(cell: str, packed: bool, two: bool, bias: bool, placed: bool) -> None:
+    inputs, flow, weights = arguments(cell, packed=packed, two=two, bias=bias, placed=placed)
     form = [two, False]
     for keep in (0,) if cell == "lstm_norm" else (0, 1, 2):  # what it keeps has gaps that nothing writes or reads
         torch.library.opcheck(forward_operator, (inputs, flow, weights, cell, [], 0, form, keep))
@@ -64,6 +69,30 @@ def test_second_derivatives_by_everything(cell: str, packed: bool, two: bool) ->
 
     torch.autograd.gradcheck(outputs, (*inputs, *weights))
     torch.autograd.gradgradcheck(outputs, (*inputs, *weights))
+
+
+@pytest.mark.parametrize("two", [False, True])
+@pytest.mark.parametrize("cell", KERNELS)
+def test_placed_rows_are_packed_ones(cell: str, two: bool) -> None:
+    """Values and gradients to the bit, and nothing but 0 where no row lies, whatever the input holds there."""
+    inputs, flow, weights = arguments(cell, packed=True, two=two)
+    places = flow[3]
+    call = Call(cell, two=two)
+    with torch.no_grad():
+        inputs[0][[1, 3, 6]] = float("nan")
+    x = inputs[0].detach()[places].requires_grad_()
+    found = layer(inputs, flow, weights, call)
+    wanted = layer([x, *inputs[1:]], [*flow[:3], None], weights, call)
+    above = [torch.randn_like(part) for part in wanted]
+    spread = torch.zeros_like(found[0]).index_copy(0, places, above[0])
+    spread[[1, 3, 6]] = float("nan")
+    slopes = torch.autograd.grad(found, [*inputs, *weights], [spread, *above[1:]])
+    right = torch.autograd.grad(wanted, [x, *inputs[1:], *weights], above)
+    for lying, packed in ((found[0], wanted[0]), (slopes[0], right[0])):
+        assert torch.equal(lying[places], packed)
+        assert not lying[[1, 3, 6]].any()
+    for mine, theirs in zip([*found[1:], *slopes[1:]], [*wanted[1:], *right[1:]], strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-13, atol=1e-13)  # runs of other lengths sum in another order
 
 
 def test_third_derivative() -> None:
@@ -90,12 +119,19 @@ def test_third_derivative() -> None:
         ({"inputs": lambda x: [x[0], x[1].float(), x[2]]}, "got .* of torch.float32"),
         ({"weights": lambda w: [w[0].float(), *w[1:]]}, "got .* of torch.float32"),
         ({"flow": lambda f: [f[0].int(), *f[1:]]}, "of int64"),
-        ({"flow": lambda f: [f[0], f[1][:, :3], None]}, r"reset must be \(1, 6\)"),
-        ({"flow": lambda f: [f[0], f[1].int(), None]}, "of bool"),
+        ({"flow": lambda f: [f[0], f[1][:, :3], *f[2:]]}, r"reset must be \(1, 6\)"),
+        ({"flow": lambda f: [f[0], f[1].int(), *f[2:]]}, "of bool"),
         ({"flow": lambda f: [f[0].flip(0), *f[1:]]}, "must never rise"),
         ({"flow": lambda f: [torch.tensor([3, 2]), *f[1:]]}, "do not add up"),
         ({"flow": lambda f: [torch.tensor([3, 2, 1, 0]), *f[1:]]}, "end with at least 1"),
         ({"flow": lambda f: [torch.tensor([4, 2]), *f[1:]]}, "must never rise"),
+        ({"flow": lambda f: [*f[:3], f[3].float()]}, "places must be"),
+        ({"flow": lambda f: [*f[:3], f[3][:, None]]}, "places must be"),
+        ({"flow": lambda f: [*f[:3], f[3] + 1]}, "not that of a row"),
+        ({"flow": lambda f: [*f[:3], f[3] - 1]}, "not that of a row"),
+        ({"flow": lambda f: [*f[:3], f[3][1:]]}, "reset must be"),
+        ({"flow": lambda f: [f[0], None, None, f[3][1:]]}, "do not add up"),
+        ({"flow": lambda f: f[:3]}, "flow must be 4 tensors"),
         ({"form": [True, False]}, "has not 4 weights|expected"),
     ],
 )

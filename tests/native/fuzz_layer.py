@@ -432,7 +432,8 @@ def run_operator(case: Case) -> str:
         case 12:
             cell = "no such cell"
     try:
-        result = forward([x, *state], [sizes, flags, None], weights, cell, [], 0, form, 1)
+        places = torch.arange(x.shape[0]).flip(0) if case["seed"] % 2 else None
+        result = forward([x, *state], [sizes, flags, None, places], weights, cell, [], 0, form, 1)
     except CLEAR as error:
         return f"operator refused: {type(error).__name__}"
     if any(not part.is_meta and part.shape[-1] != units * directions for part in result[:1]):

@@ -56,7 +56,7 @@ class NativeEngine(Engine):
         flags = None if request.reset is None else request.reset.unsqueeze(0)
         inputs = matched([request.rows.data, *state], request.weights)
         noise, seed = ((), 0) if request.noise is None else request.noise.numbers(request.layer)
-        flow = (request.rows.batch_sizes, flags, request.rows.order if noise else None)
+        flow = (request.rows.batch_sizes, flags, request.rows.order if noise else None, None)
         call = Call(request.cell.name, noise, seed, reverse=request.reverse)
         output, *after = layer(inputs, flow, tensors_of([request.weights], call.cell), call, low=request.low)
         return Result(output, like(request.state, (part.squeeze(0) for part in after)))
@@ -84,17 +84,18 @@ def dense(
     *options: bool | float,
     batch_sizes: Tensor | None = None,
     reset: Tensor | None = None,
+    places: Tensor | None = None,
     low: bool = False,
 ) -> Sequence[Tensor]:
-    """A stack over equal lengths or packed rows, as :class:`~ostinato.engines.request.Kernel`."""
+    """A stack over equal lengths or packed rows, wherever they lie, as :class:`~ostinato.engines.request.Kernel`."""
     _, layers, share, train, bidirectional, batch_first = options
     state = () if hx is None else (hx,) if isinstance(hx, Tensor) else hx
     x = input.transpose(0, 1) if batch_first else input
     call, flags = Call(cell, two=bool(bidirectional)), None
     if batch_sizes is not None and reset is not None:
-        rows = Packed(x, batch_sizes, torch.arange(state[0].shape[1]))
+        rows = Packed(reset, batch_sizes, torch.arange(state[0].shape[1]))
         flags = torch.stack([reset, episode_ends(rows, reset)]) if bidirectional else reset.unsqueeze(0)
-    flow = (batch_sizes, flags, None)
+    flow = (batch_sizes, flags, None, places)
     if layers == 1:
         x, *after = layer([x, *state], flow, weights, call, low=low)
     else:

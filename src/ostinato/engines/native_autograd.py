@@ -87,8 +87,8 @@ class Form(NamedTuple):
         return tensors[:FLOW], tensors[FLOW:end], tensors[end:]
 
 
-FLOW = 3
-"""How many tensors say how the steps flow: batch sizes, reset flags, sequences."""
+FLOW = 4
+"""How many tensors say how the steps flow: batch sizes, reset flags, sequences, places of the packed rows."""
 
 
 def layer(
@@ -260,13 +260,14 @@ def _second(
 def _equations(form: Form, flow: Maybe, inputs: Sequence[Tensor], weights: Sequence[Tensor]) -> list[Tensor]:
     """``y`` and the parts of the final state by the reference engine."""
     x, *states = inputs
-    batch_sizes, reset, sequences = flow
+    batch_sizes, reset, sequences, places = flow
     call, cell = form.call, CELLS[form.call.cell]
     sizes = sizes_of(inputs, flow, weights, call)
     if batch_sizes is None:
         batch_sizes = torch.full((sizes.steps if sizes.slots else 0,), sizes.slots)
     order = torch.arange(sizes.slots) if sequences is None else sequences
-    rows = Packed(x.reshape(-1, x.shape[-1]), batch_sizes, order)
+    given = x.reshape(-1, x.shape[-1])
+    rows = Packed(given if places is None else given.index_select(0, places), batch_sizes, order)
     states = states or [x.new_zeros(shape) for shape in sizes.states(call)]
     noise, number = Noise.from_numbers(call.noise, call.seed)
     results, names = [], sizes.names
@@ -284,6 +285,8 @@ def _equations(form: Form, flow: Maybe, inputs: Sequence[Tensor], weights: Seque
         )
         results.append(ReferenceEngine().run(request))
     y = torch.cat([result.output for result in results], 1)
+    if places is not None:
+        y = y.new_zeros(sizes.rows, y.shape[-1]).index_copy(0, places, y)
     y = y.reshape(*x.shape[:-1], y.shape[-1])  # named: without a step, -1 could be anything
     return [y, *(torch.stack(parts) for parts in zip(*(result.state for result in results), strict=True))]
 
@@ -304,7 +307,7 @@ def _folded(
     count: int, dims: Sequence[int | None], tensors: Sequence[Tensor], form: Form
 ) -> tuple[tuple[Tensor, ...], tuple[int | None, ...]]:
     """The mapped dimension beside the sequences of a step: ``V`` times as many slots, each sequence's together."""
-    (batch_sizes, reset, sequences), (x, *states), weights = form.parted(tensors)
+    (batch_sizes, reset, sequences, places), (x, *states), weights = form.parted(tensors)
 
     def fold(part: Tensor, dim: int | None, at: int) -> Tensor:
         wide = part.unsqueeze(0).expand(count, *part.shape) if dim is None else part.movedim(dim, 0)
@@ -316,14 +319,17 @@ def _folded(
     at = 2 if batch_sizes is None else 1
     sizes = None if batch_sizes is None else batch_sizes * count
     flags = None if reset is None else fold(reset, dims[1], 2)
+    lies = None if places is None else (places[:, None] * count + torch.arange(count)).flatten()
     folded = [fold(part, dim, 2) for part, dim in zip(states, dims[FLOW + 1 :], strict=False)]
-    y, *after, kept = apply_forward(form, sizes, flags, sequences, fold(x, dims[FLOW], at), *folded, *weights)
+    y, *after, kept = apply_forward(form, sizes, flags, sequences, lies, fold(x, dims[FLOW], at), *folded, *weights)
     return (unfold(y, at), *(unfold(part, 2) for part in after), kept), (at, *[2] * len(after), None)
 
 
 def _autograd(inputs: list[Tensor], flow: Maybe, weights: list[Tensor], cell: str, *more: Any) -> Sequence[Tensor]:
     """The forward operator where it is called by itself."""
     noise, seed, form, keep = more
+    if len(flow) != FLOW:
+        raise ValueError(f"flow must be {FLOW} tensors or None, not {len(flow)}")
     if torch.is_grad_enabled() and any(part.requires_grad for part in (*weights, *inputs)):
         called = Form(Call(cell, tuple(noise), seed, *form), len(inputs), keep or KEEP_ALL)
         found = apply_plain_forward(called, *flow, *inputs, *weights)

@@ -118,7 +118,10 @@ class Call(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """The sizes of a call whose arguments fit together: ``slots`` are ``B``, ``total`` is ``N``."""
+    """The sizes of a call whose arguments fit together: ``slots`` are ``B``, ``total`` is ``N``.
+
+    ``rows`` are those of ``x`` and ``y``, of which with places only ``total`` are read and written.
+    """
 
     names: tuple[str, ...]
     inputs: int
@@ -127,6 +130,7 @@ class Sizes(NamedTuple):
     steps: int
     slots: int
     total: int
+    rows: int
 
     def code(self, call: Call) -> int:
         """The number of the cell in the module."""
@@ -158,10 +162,12 @@ class Sizes(NamedTuple):
             call.directions,
             call.reverse,
         )
-        batch_sizes, reset, sequences = addresses(flow)
+        batch_sizes, reset, sequences, places = addresses(flow)
         sizes = (self.inputs, self.units, self.steps, self.slots, self.total)
         outputs = self.outputs if "hr" in self.names else 0
-        return native.shape(*head, *sizes, batch_sizes, reset, sequences, outputs, call.noise, call.seed)
+        return native.shape(
+            *head, *sizes, batch_sizes, reset, sequences, outputs, call.noise, call.seed, places, self.rows
+        )
 
 
 KEEP_NOTHING, KEEP_ALL, KEEP_LITTLE = 0, 1, 2
@@ -174,7 +180,7 @@ def sizes_of(inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], c
         ValueError: something has another shape, dtype or device than the call needs.
     """
     x, *states = inputs
-    batch_sizes, reset, sequences = flow
+    batch_sizes, reset, sequences, places = flow
     directions, dtype, kernel = call.directions, x.dtype, KERNELS.get(call.cell)
     if kernel is None or len(states) not in {0, kernel.parts}:
         raise ValueError(f"no kernel for cell '{call.cell}' with {len(states)} states")
@@ -185,13 +191,16 @@ def sizes_of(inputs: Sequence[Tensor], flow: Maybe, weights: Sequence[Tensor], c
     shapes = _shapes_of(call, x.shape[-1], weights)
     if batch_sizes is None:
         steps, slots = x.shape[:2]
-        total = steps * slots
+        total = count = steps * slots
     elif not states or batch_sizes.dtype is not torch.int64 or batch_sizes.dim() != 1 or states[0].dim() != 3:
         raise ValueError("batch_sizes must be (T,) of int64, and come with an initial state")
     else:
-        steps, slots, total = batch_sizes.shape[0], states[0].shape[1], x.shape[0]
+        steps, slots, count = batch_sizes.shape[0], states[0].shape[1], x.shape[0]
+        total = count if places is None else places.shape[0]
+    if places is not None and (batch_sizes is None or places.dtype is not torch.int64 or places.dim() != 1):
+        raise ValueError("places must be (N,) of int64, and come with batch_sizes")
     units, outputs = shapes["ih"][0] // len(CELLS[call.cell].gates), weights[1].shape[-1]
-    sizes = Sizes(tuple(shapes), x.shape[-1], units, outputs, steps, slots, total)
+    sizes = Sizes(tuple(shapes), x.shape[-1], units, outputs, steps, slots, total, count)
     wanted = (*tuple(shapes.values()) * directions, *(sizes.states(call) if states else ()))
     if len(wanted) != len(weights) + len(states):
         raise ValueError(f"cell '{call.cell}' has not {len(weights)} weights in {directions} direction(s)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any, cast, final
 
 import torch
@@ -23,7 +22,8 @@ class Places:
     as 0.
 
     ``batch_sizes`` ``(T',)``, ``order`` and ``slots`` ``(B,)`` are those of :class:`~ostinato.sequences.Packed`,
-    ``total`` is ``N``, and ``sorted`` says whether the sequences lie in the order of their slots.
+    ``index`` ``(N,)`` says in which row each packed row lies, ``total`` is ``N``, and ``sorted`` says whether the
+    sequences lie in the order of their slots.
 
     Args:
         lengths: ``(B,)`` int64 on the CPU, from 0 to ``steps``.
@@ -37,14 +37,12 @@ class Places:
         self.lengths, self.starts, self.steps, self.apart, self.count = lengths, starts, steps, apart, count
         if MISSING is None and not torch.compiler.is_compiling() and unseen([lengths, starts]):
             lengths = lengths.contiguous()
-            sizes, self.order, self.slots = (
-                lengths.new_empty(steps),
-                torch.empty_like(lengths),
-                torch.empty_like(lengths),
-            )
-            here = (sizes.data_ptr(), self.order.data_ptr(), self.slots.data_ptr())
-            reached, self.total, self.sorted = native.layout(lengths.data_ptr(), lengths.shape[0], steps, *here)
-            self.batch_sizes = sizes[:reached]
+            self.order, self.slots = torch.empty_like(lengths), torch.empty_like(lengths)
+            sizes, index = lengths.new_empty(steps), lengths.new_empty(count)
+            here = [part.data_ptr() for part in (sizes, self.order, self.slots, index)]
+            ends = (lengths.data_ptr(), lengths.shape[0], steps, starts.data_ptr(), apart)
+            reached, self.total, self.sorted = native.layout(*ends, here)
+            self.batch_sizes, self.index = sizes[:reached], index[: self.total]
         else:
             self.index, self.batch_sizes, self.order = layout_of(lengths, starts, apart)
             self.slots, self.total = inverse_of(self.order), self.index.shape[0]
@@ -62,11 +60,6 @@ class Places:
         batch = lengths.shape[0]
         first = torch.arange(batch)
         return cls(lengths, first * steps if batch_first else first, steps, 1 if batch_first else batch, steps * batch)
-
-    @cached_property
-    def index(self) -> Tensor:
-        """``(N,)``: in which row each packed row lies."""
-        return layout_of(self.lengths, self.starts, self.apart).rows
 
     def pack(self, rows: Tensor) -> Tensor:
         """Rows ``(count, *)`` to packed rows ``(N, *)``."""

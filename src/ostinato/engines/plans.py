@@ -72,7 +72,7 @@ def learn(tensors: list[Tensor], sizes: Sizes, call: Call, states: int) -> None:
     places = place_names(sizes.names, call)
     slots = [places.index(name) for name in sizes.names]
     y = (*x.shape[:-1], call.directions * sizes.outputs)
-    shape = sizes.shape(call, x.dtype, (None, None, None), low=False)
+    shape = sizes.shape(call, x.dtype, (None, None, None, None), low=False)
     own = native.Plan(shape, call.kernel.parts, states, [list(part.shape) for part in tensors], slots)
     if len(PLANS) >= MOST:
         PLANS.clear()

@@ -23,7 +23,8 @@ class Kernel(NamedTuple):
     there are biases, ``L``, dropout, whether in training, bidirectional, batch first. It gives the output and the parts
     of the final state. ``needs_state``: whether the state must be given; else None is zero. ``ragged``: whether it also
     takes packed rows ``(N, I)`` with ``batch_sizes=`` ``(T,)``, and with them ``reset=`` ``(N,)`` or None; the state,
-    ``(L * D, B, ·)`` by slot, must then be given.
+    ``(L * D, B, ·)`` by slot, must then be given. With ``places=`` ``(N,)`` the packed rows lie there among more rows
+    of the input, and the output is laid out as the input, 0 in the others.
     """
 
     call: Callable[..., Sequence[Tensor]]

@@ -8,26 +8,21 @@ from typing import Any, Generic, NamedTuple, Unpack, cast
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence
 
 from ostinato.cells import CELLS, Cell, Sizes, State, Weights
 from ostinato.cells.base import like
 from ostinato.engines import Kernel, Noise, Stack, StackResult, Trace, dense_kernel, run_stack
 from ostinato.engines.steps import Stored
 from ostinato.nn.compiled import run_operators
-from ostinato.nn.forms import F, Flags, Form, PackedForm, PaddedForm, RaggedForm, checked_flags, ordered
+from ostinato.nn.forms import F, Flags, Form, Lengths, checked_flags, form_of, ordered
 from ostinato.nn.options import Options, split
 from ostinato.nn.stream import Stream
-from ostinato.sequences import Ragged
-from ostinato.sequences.padded import checked_lengths
 
 Hidden = Tensor | tuple[Tensor, ...]
 """A state as torch.nn gives and takes it: ``h`` ``(L * D, B, H)``, for an LSTM ``(h, c)``."""
 
 MODES = {"rnn": "RNN_TANH", "rnn_relu": "RNN_RELU", "lstm": "LSTM", "gru": "GRU", "gru_before": "GRU"}
 """The cells whose weights are laid out as torch's own, and torch's names for them."""
-
-Lengths = Tensor | Sequence[int]
 
 
 class Traced(NamedTuple, Generic[F]):
@@ -203,15 +198,15 @@ class Layer(torch.nn.RNNBase):
             if compiling:
                 return self._compiled(input, hx, lengths, reset)
         form = self._form(input, lengths)
-        result = self._run(form, hx, reset, trace=False)
-        return form.restore(result.output), self._hidden(form, result.state)
+        output, state = self._run(form, hx, reset)
+        return output, self._hidden(form, state)
 
     def trace(
         self, input: F, hx: Hidden | None = None, *, lengths: Lengths | None = None, reset: Flags | None = None
     ) -> Traced[F]:
         """As ``forward``, and with the states and gates of every step, by name: ``traced.traces[0].gates.f``."""
         form = self._form(input, lengths)
-        result = self._run(form, hx, reset, trace=True)
+        result = self._stack(form, *self._begin(form, hx, reset), trace=True)
         traces = []
         for states, gates in result.traces:
             named = [cast("Any", type(part))(*map(form.restore, part)) for part in (states, gates)]
@@ -231,30 +226,44 @@ class Layer(torch.nn.RNNBase):
         """
         return Stream(self, batch, weights)
 
-    def _run(self, form: Form[F], hx: Hidden | None, reset: Flags | None, *, trace: bool) -> StackResult:
-        """The engines' answer, its state in the order of the sequences."""
-        state = self._initial(hx, len(form.order), form.data, unbatched=form.unbatched)
+    def _run(self, form: Form[F], hx: Hidden | None, reset: Flags | None) -> tuple[F, State]:
+        """The engines' answer, the output in the form of the input and the state in the order of the sequences."""
+        kernel = None if torch.compiler.is_compiling() else self._kernel(form.given)
+        state, flags = self._begin(form, hx, reset)
+        if kernel is None or not kernel.ragged:
+            result = self._stack(form, state, flags)
+            return form.restore(result.output), result.state
+        flow: dict[str, Any] = {"batch_sizes": form.batch_sizes, "reset": flags}
+        if form.places is None or (self.dropout and self.training and self.num_layers > 1):
+            output, *after = self._called(kernel, form.data, state, **flow)
+            found = form.restore(output)
+        else:
+            output, *after = self._called(kernel, form.spread, state, **flow, places=form.places.index)
+            found = form.wrap(output)
+        last = like(state, after)
+        return found, last if form.in_order else ordered(last, form.slots)
+
+    def _begin(self, form: Form[F], hx: Hidden | None, reset: Flags | None) -> tuple[State, Tensor | None]:
+        """The initial state by slot, and the flags of the packed rows."""
+        state = self._initial(hx, len(form.order), form.given, unbatched=form.unbatched)
         if hx is not None and not form.in_order:  # else it is the same for all
             state = ordered(state, form.order)
-        flags = None if reset is None else form.flags(reset)
-        kernel = None if trace or torch.compiler.is_compiling() else self._kernel(form.data)
-        if kernel is not None and kernel.ragged:
-            output, *after = self._called(kernel, form.data, state, batch_sizes=form.batch_sizes, reset=flags)
-            result = StackResult(output, like(state, after), [])
-        else:
-            result = run_stack(
-                Stack(
-                    cell=self.cell,
-                    weights=self.layer_weights(),
-                    rows=form.rows,
-                    state=state,
-                    reset=flags,
-                    bidirectional=self.bidirectional,
-                    trace=trace,
-                    low=self.memory == "low",
-                    noise=self.active_noise,
-                )
-            )
+        return state, None if reset is None else form.flags(reset)
+
+    def _stack(self, form: Form[F], state: State, reset: Tensor | None, *, trace: bool = False) -> StackResult:
+        """A stack's answer by packed rows, its state in the order of the sequences."""
+        stack = Stack(
+            cell=self.cell,
+            weights=self.layer_weights(),
+            rows=form.rows,
+            state=state,
+            reset=reset,
+            bidirectional=self.bidirectional,
+            trace=trace,
+            low=self.memory == "low",
+            noise=self.active_noise,
+        )
+        result = run_stack(stack)
         return result if form.in_order else result._replace(state=ordered(result.state, form.slots))
 
     def _kernel(self, data: Tensor) -> Kernel | None:
@@ -322,24 +331,7 @@ class Layer(torch.nn.RNNBase):
 
     def _form(self, input: F, lengths: Lengths | None) -> Form[Any]:
         """The input as packed rows, once its shape and dtype are those that the layer takes."""
-        if isinstance(input, Tensor):
-            if input.dim() not in {2, 3}:
-                raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D instead")
-            unbatched = input.dim() == 2
-            self.check_input(input.unsqueeze(1) if unbatched else input, None)
-            shape = torch.Size((input.shape[0], 1)) if unbatched else input.shape[:2]
-            batch, steps = shape if self.batch_first and not unbatched else shape[::-1]
-            checked = None if lengths is None else checked_lengths(lengths, batch, steps)
-            return PaddedForm(input, checked, batch_first=self.batch_first)
-        if lengths is not None:
-            raise ValueError(f"a {type(input).__name__} knows its own lengths; leave lengths= out")
-        if isinstance(input, PackedSequence):
-            self.check_input(input.data, input.batch_sizes)
-            return PackedForm(input)
-        if not isinstance(input, Ragged):
-            raise TypeError(f"input must be a Tensor, a PackedSequence or a Ragged, not {type(input).__name__}")
-        self.check_input(input.values, input.lengths)
-        return RaggedForm(input)
+        return form_of(input, lengths, batch_first=self.batch_first, check=self.check_input)
 
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Raise where torch.nn does, and name the devices if they differ."""
