@@ -56,7 +56,7 @@ Rows rows_of(const Shape& s, int direction) {
 // Rows of `width` numbers in which no packed row lies are 0. By this thread: those of PyTorch's operators would go on
 // waiting busily where the team wants to work.
 void blank(const Shape& s, uintptr_t address, int64_t width) {
-  if (s.places == 0 || address == 0 || s.count == s.total) return;
+  if (address == 0 || s.count == s.total) return;  // of no packed rows at all the list of places has no address
   const auto* places = reinterpret_cast<const int64_t*>(s.places);
   std::vector<bool> lies(static_cast<size_t>(s.count));
   for (int64_t row = 0; row < s.total; ++row) lies[static_cast<size_t>(places[row])] = true;

@@ -212,11 +212,11 @@ def test_two_directions_are_each_alone(cell: str) -> None:
     states = [torch.randn(2, 6, *shape, dtype=torch.float64) for shape in parts]
     weights = [torch.randn(*shape, dtype=torch.float64) for shape in [*named.values()] * 2]
     flags = torch.rand(2, 11) < 0.3
-    y, *after = layer([x, *states], (sizes, flags, None), weights, Call(cell, two=True))
+    y, *after = layer([x, *states], (sizes, flags, None, None), weights, Call(cell, two=True))
     alone = []
     for d in range(2):
         inputs = [x, *(part[d : d + 1] for part in states)]
-        flow = (sizes, flags[d : d + 1], None)
+        flow = (sizes, flags[d : d + 1], None, None)
         alone.append(layer(inputs, flow, weights[count * d : count * (d + 1)], Call(cell, reverse=d == 1)))
     upstream = torch.randn_like(y)
     assert torch.equal(y, torch.cat([one[0] for one in alone], 1))
