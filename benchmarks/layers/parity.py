@@ -45,7 +45,7 @@ def require(passed: Path = PASSED, command: tuple[str, ...] | None = None) -> No
     seal = fingerprint()
     if passed.exists() and json.loads(passed.read_text(encoding="utf-8"))["sources"] == seal:
         return
-    run = command or (sys.executable, "-m", "pytest", "-q", "-x", *SUITES)
+    run = command or (sys.executable, "-m", "pytest", "-q", "-x", "-n", "auto", *SUITES)
     print(f"parity first: {' '.join(run[1:])}", file=sys.stderr, flush=True)
     done = subprocess.run(run, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=sys.stderr, check=False)
     if done.returncode:
