@@ -11,6 +11,7 @@ from benchmarks.layers.measured import Measured
 from benchmarks.layers.plot import leads
 from benchmarks.layers.stats import QUIET
 from benchmarks.layers.targets import TARGETS, Target
+from ostinato.plots.style import save
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs"
@@ -34,7 +35,7 @@ def write(kept: list[dict[str, Any]]) -> None:
     for number, one in enumerate(sorted(kept, key=lambda one: -len(one["cases"])), start=1):
         cases = [Measured.of(name, record) for name, record in one["cases"].items()]
         picture = f"performance-{number}.svg"
-        (DOCS / picture).write_text(leads(cases), encoding="utf-8")
+        save(leads(cases), DOCS / picture)
         parts.append(text(one, cases, picture))
     (DOCS / "performance.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
