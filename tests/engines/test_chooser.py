@@ -54,6 +54,16 @@ def test_force() -> None:
         pass
 
 
+def test_projections_are_served_whole_where_there_is_a_kernel() -> None:
+    """As ``explain`` says: not by PyTorch's operators, which take three times as long."""
+    x = torch.zeros(3, 2, 3)
+    for cell in ("lstm", "lstm_peephole", "lstm_coupled"):
+        kernel = dense_kernel(cell, x, projected=True)
+        assert kernel is not None
+        assert kernel.ragged
+    assert dense_kernel("lstm_norm", x, projected=True) is None
+
+
 def test_transforms_are_not_for_torch() -> None:
     asked = request("gru", [2])
     seen = []

@@ -22,6 +22,8 @@ LAYERS: dict[str, Callable[..., Any]] = {
     "rnn": nn.RNN,
     "rnn_relu": lambda *sizes, **more: nn.RNN(*sizes, nonlinearity="relu", **more),
     "lstm": nn.LSTM,
+    "projected": lambda *sizes, **more: nn.LSTM(*sizes, proj_size=3, **more),
+    "peephole_projected": lambda *sizes, **more: nn.PeepholeLSTM(*sizes, proj_size=3, **more),
     "gru": nn.GRU,
     "gru_before": lambda *sizes, **more: nn.GRU(*sizes, reset_after=False, **more),
     "peephole": nn.PeepholeLSTM,

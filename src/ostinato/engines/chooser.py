@@ -67,9 +67,9 @@ def dense_kernel(cell_name: str, input: Tensor, *, projected: bool) -> Kernel | 
     """
     if torch.compiler.is_compiling():
         # the compiler can look neither into a context variable nor into PyTorch's kernels
-        return DENSE[cell_name] if not FORCING and not projected and serves_dense(cell_name, input) else None
+        return DENSE[cell_name] if not FORCING and serves_dense(cell_name, input, projected=projected) else None
     forced = FORCED.get()
-    if forced in {None, NativeEngine.name} and not projected and serves_dense(cell_name, input):
+    if forced in {None, NativeEngine.name} and serves_dense(cell_name, input, projected=projected):
         return DENSE[cell_name]
     if forced not in {None, TorchEngine.name} or cell_name not in KERNELS or transformed():
         return None

@@ -115,11 +115,13 @@ DENSE = {cell: Kernel(partial(dense, cell), needs_state=False, ragged=True) for 
 """Whole stacks, by cell."""
 
 
-def serves_dense(cell: str, input: Tensor) -> bool:
+def serves_dense(cell: str, input: Tensor, *, projected: bool) -> bool:
     """Whether ``DENSE`` can take this input, whose dtype is that of the weights."""
     if exporting():
         return False  # what is exported must run elsewhere too
-    usual = input.is_cpu and input.dtype in WIDTHS and cell in KERNELS
+    kernel = KERNELS.get(cell)
+    known = kernel is not None and not (projected and kernel.projected is None)
+    usual = input.is_cpu and input.dtype in WIDTHS and known
     return usual and MISSING is None and forward_ad._current_level < 0 and not autocast()
 
 

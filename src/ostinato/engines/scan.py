@@ -12,7 +12,7 @@ from torch.nn.functional import linear
 from ostinato.cells import Weights
 from ostinato.cells.base import like
 from ostinato.cells.rg_lru import block_product
-from ostinato.engines.core import native, refusal
+from ostinato.engines.core import looked_on, native, refusal
 from ostinato.engines.request import Engine, Request, Result, Stack, StackResult
 from ostinato.engines.scan_operators import run_scan
 from ostinato.sequences import Packed
@@ -102,11 +102,12 @@ def _convolved(request: Request) -> Operands:
     """A product with this input and the one before; where there is none, the initial state stands in its place."""
     rows, weights, ahead = request.rows, request.weights, request.state[2]
     before, begins = predecessors(rows, request.reset, reverse=request.reverse)
-    both = torch.cat([rows.data, rows.data.index_select(0, before).masked_fill(begins.unsqueeze(1), 0)], 1)
+    both = torch.cat([rows.data, rows.data.index_select(0, before).masked_fill_(begins.unsqueeze(1), 0)], 1)
     pre = linear(both, torch.cat(weights.ih.chunk(2), 1), weights.bias_ih)
     rows_begun = begins.nonzero().squeeze(1)
     slots = rows_begun - (rows.batch_sizes.cumsum(0) - rows.batch_sizes)[step_of(rows)[rows_begun]]
-    return Operands("qrnn", pre.index_add(0, rows_begun, ahead.index_select(0, slots).to(pre.dtype)))
+    add = pre.index_add if looked_on() else pre.index_add_  # under vmap the state may be mapped where pre is not
+    return Operands("qrnn", add(0, rows_begun, ahead.index_select(0, slots).to(pre.dtype)))
 
 
 def step_of(rows: Packed) -> Tensor:
