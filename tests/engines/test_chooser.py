@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -62,6 +63,25 @@ def test_projections_are_served_whole_where_there_is_a_kernel() -> None:
         assert kernel is not None
         assert kernel.ragged
     assert dense_kernel("lstm_norm", x, projected=True) is None
+
+
+PROJECTED = ["LSTM", "PeepholeLSTM", "CoupledLSTM", "LayerNormLSTM"]
+ASKED = [(name, {"proj_size": 2}) for name in PROJECTED] + [
+    (name, options)
+    for name in [*PROJECTED, "RNN", "GRU", "LayerNormGRU", "IndRNN", "SLSTM"]
+    for options in ({}, {"memory": "low"}, {"bidirectional": True})
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(("name", "options"), ASKED)
+def test_equal_lengths_go_where_explain_says(name: str, options: dict[str, Any], dtype: torch.dtype) -> None:
+    """The short way to a whole stack is that of the engine that the chooser takes, or there is none."""
+    layer = getattr(nn, name)(3, 4, dtype=dtype, **options)
+    kernel = layer._kernel(torch.zeros(3, 2, 3, dtype=dtype))
+    told = explain(layer).splitlines()[0]
+    if kernel is not None:
+        assert ("native: " if kernel.ragged else "torch: ") in told
 
 
 def test_transforms_are_not_for_torch() -> None:
