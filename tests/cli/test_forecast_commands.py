@@ -85,7 +85,7 @@ def test_volatility_has_its_own_rival(tmp_path: Path, call: Call) -> None:
 def test_bad_prices_are_named_with_file_and_place(tmp_path: Path, call: Call, row: str, said: str) -> None:
     told = call("train", prices(tmp_path / "walk.csv", row30=row), *MONEY, "--out", tmp_path / "run")
     assert told.code == 1
-    assert "walk.csv, column '" in told.err
+    assert "walk.csv, row 30, column '" in told.err
     assert said in told.err
     assert not (tmp_path / "run").exists()
 
