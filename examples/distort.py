@@ -53,10 +53,8 @@ def main(picture: str = "") -> None:
     print(f"a new riff, block by block: error-to-signal ratio {error:.4f}")
     if picture:
         loudest = int(np.abs(heard[RATE:-RATE]).argmax()) + RATE
-        part, title = (
-            slice(loudest - 40, loudest + 120),
-            "20 ms of a riff that was never heard before, where it is loudest",
-        )
+        part = slice(loudest - 40, loudest + 120)
+        title = "20 ms of a riff that was never heard before, where it is loudest"
         told = {"the model": heard[part]}
         plots.save(plots.waves(amplifier(riff)[part], told, title=title, source=riff[part], rate=RATE), picture)
     print(f"{len(riff) / RATE / seconds:.0f} times faster than real time")

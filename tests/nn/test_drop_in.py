@@ -241,3 +241,13 @@ def test_step_cell_that_resets_before() -> None:
         cell(x)
     with pytest.raises(ValueError, match="Expected hidden to be 2D"):
         cell(x[0], torch.zeros(5))
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_other_dimensions_are_refused_in_the_words_of_torch(name: str) -> None:
+    for shape in ((3,), (2, 2, 2, 3)):
+        with pytest.raises(ValueError, match="2D or 3D") as theirs:
+            getattr(torch.nn, name)(3, 4)(torch.zeros(shape))
+        with pytest.raises(ValueError, match="2D or 3D") as mine:
+            getattr(nn, name)(3, 4)(torch.zeros(shape))
+        assert str(mine.value) == str(theirs.value).replace("D tensor", "D")  # which only the RNN says

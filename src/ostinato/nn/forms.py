@@ -162,14 +162,12 @@ class PaddedForm(Form[Tensor]):
 def form_of(
     input: Any, lengths: Lengths | None, *, batch_first: bool, check: Callable[[Tensor, Tensor | None], None]
 ) -> Form[Any]:
-    """The form of an input, once ``check`` has found its numbers to be right.
+    """The form of an input, a tensor of 2 or 3 dimensions or another, once ``check`` has found its numbers to be right.
 
     Raises:
         TypeError, ValueError: it has none, or lengths that it cannot have.
     """
     if isinstance(input, Tensor):
-        if input.dim() not in {2, 3}:
-            raise ValueError(f"Expected input to be 2D or 3D, got {input.dim()}D instead")
         unbatched = input.dim() == 2
         check(input.unsqueeze(1) if unbatched else input, None)
         shape = torch.Size((input.shape[0], 1)) if unbatched else input.shape[:2]

@@ -331,6 +331,8 @@ class Layer(torch.nn.RNNBase):
 
     def _form(self, input: F, lengths: Lengths | None) -> Form[Any]:
         """The input as packed rows, once its shape and dtype are those that the layer takes."""
+        if isinstance(input, Tensor) and input.dim() not in {2, 3}:
+            raise ValueError(f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D instead")
         return form_of(input, lengths, batch_first=self.batch_first, check=self.check_input)
 
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
