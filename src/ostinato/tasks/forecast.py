@@ -192,9 +192,11 @@ class Forecast(Task):
         notes = parts.notes
         if settings.transform != "none":
             layout = Layout.of(table, data, settings.known)
-            for one in filter(None, (table, valid, test)):  # the parts no longer know the rows of the files
+            whole = series_of(table, data, layout)  # the parts no longer know the rows of the files
+            check_prices(whole, layout, table.path)
+            for one in filter(None, (valid, test)):
                 check_prices(series_of(one, data, layout), layout, one.path)
-            notes += price_notes(series_of(table, data, layout), layout)
+            notes += price_notes(whole, layout)
         return Division(parts.train, parts.valid, parts.test, notes)
 
     def series(self, table: Table) -> list[Series]:
