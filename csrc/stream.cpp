@@ -1,6 +1,8 @@
 #include "stream.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -25,10 +27,10 @@ Stream::Memory Stream::take(int64_t bytes) {
   return memory;
 }
 
-Stream::Stream(Cell cell, Stored stored, int64_t inputs, int64_t units, int layers, int threads)
+Stream::Stream(Cell cell, Stored stored, int64_t inputs, int64_t units, int layers, int threads, double worth)
     : kernel_(isa().streams.kernels[static_cast<int>(cell)][static_cast<int>(stored)]), cell_(cell), stored_(stored),
       inputs_(inputs), units_(units), number_size_(stored == Stored::float64 ? 8 : 4), layers_(layers),
-      threads_(threads) {
+      threads_(threads), worth_(worth) {
   for (int l = 0; l < layers; ++l) {
     const int64_t size = kernel_.packed_size(width(l), units);
     packed_.push_back(take(size));
@@ -69,6 +71,24 @@ struct Stream::Call {
   int64_t rows;
   char *y, *between, *scratch;
   int64_t scratch_row;  // bytes, the most of any layer
+  bool by_units = false;
+};
+
+// The panels of one layer: the caller takes them from the front and its helpers from the back, so that each finds again in
+// its caches what it read at the step before.
+struct Stream::Panels {
+  const Stream& stream;
+  const StreamStep& step;
+  const int64_t count;
+  std::atomic<int64_t> taken{0}, from_back{0};
+
+  static void work(void* context, const Member& member) {
+    Panels& self = *static_cast<Panels*>(context);
+    for (int64_t front = 0; self.taken.fetch_add(1) < self.count; ++front) {
+      const int64_t p = member.id == 0 ? front : self.count - 1 - self.from_back.fetch_add(1);
+      self.stream.kernel_.compute(self.step, p, p + 1, 0, self.step.rows);
+    }
+  }
 };
 
 // Members share the rows, each through all layers, and wait for nobody.
@@ -89,7 +109,13 @@ void Stream::work(void* context, const Member& member) {
     s.scratch = call.scratch + first * (call.scratch_row - self.kernel_.scratch_row(s.inputs, s.units));
     s.y = y, s.descending = self.descending_;
     self.kernel_.prepare(s, first, last);
-    self.kernel_.compute(s, 0, self.kernel_.panels(self.units_), first, last);
+    const int64_t panels = self.kernel_.panels(self.units_);
+    if (call.by_units) {
+      Panels shared{self, s, panels};
+      run_helped(self.threads_, Panels::work, &shared);
+    } else {
+      self.kernel_.compute(s, 0, panels, first, last);
+    }
     self.keep(l, call.slots, y, first, last);
   }
 }
@@ -122,13 +148,22 @@ void Stream::step(const void* x, const int64_t* slots, int64_t rows, void* y) {
   }
   descending_ = !descending_;
   Call call{*this, x, slots, rows, static_cast<char*>(y), scratch_.get() + scratch, scratch_.get(), scratch_row};
-  // Few rows are for one thread: to share units, threads would have to meet at every layer, which costs more than it gives
-  // where they do not all have a core to themselves.
-  if (threads_ > 1 && rows >= 8 * threads_ && microseconds(rows) > 150) {
-    run_team(threads_, work, &call);
-  } else {
-    work(&call, Member{});
+  if (threads_ > 1 && rows >= 8 * threads_) {
+    if (microseconds(rows) > 150) return run_team(threads_, work, &call);
+  } else if (threads_ > 1) {
+    if (timed_ < 16) return timed(call);
+    call.by_units = fastest_ > worth_ * layers_;
   }
+  work(&call, Member{});
+}
+
+// Few rows of large layers take as long as their weights take to be read, which differs between processors by far.
+void Stream::timed(Call& call) {
+  const auto before = std::chrono::steady_clock::now();
+  work(&call, Member{});
+  const std::chrono::duration<double, std::micro> spent = std::chrono::steady_clock::now() - before;
+  fastest_ = std::min(fastest_, spent.count());
+  ++timed_;
 }
 
 }  // namespace ostinato

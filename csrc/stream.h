@@ -10,7 +10,8 @@ namespace ostinato {
 
 class Stream {
  public:
-  Stream(Cell cell, Stored stored, int64_t inputs, int64_t units, int layers, int threads);
+  // `worth`: the microseconds that a layer must take one thread before another is woken to take of its units.
+  Stream(Cell cell, Stored stored, int64_t inputs, int64_t units, int layers, int threads, double worth = 45);
 
   // Of one layer, in torch.nn's layout; in double where the weights are stored as double, else in float.
   void pack(int layer, const Weights& weights);
@@ -47,14 +48,19 @@ class Stream {
   void keep(int layer, const int64_t* slots, const char* y, int64_t first, int64_t last) const;
 
   struct Call;
+  struct Panels;
   static void work(void* call, const Member& member);
+  void timed(Call& call);
 
   const StreamKernel& kernel_;
   const Cell cell_;
   const Stored stored_;
   const int64_t inputs_, units_, number_size_;
   const int layers_, threads_;
+  const double worth_;
   double work_ = 0, bytes_ = 0;  // products a row; size of the weights
+  double fastest_ = 1e9;         // microseconds of a step by one thread, of those timed
+  int timed_ = 0;
   std::vector<Memory> packed_;
   char *h_ = nullptr, *c_ = nullptr;
   const uint8_t* open_ = nullptr;

@@ -61,8 +61,8 @@ class Signal {
     value_.fetch_add(1);
     wake();
   }
-  void count_down() {
-    if (value_.fetch_sub(1) == 1) wake();
+  void count_down(uint32_t by = 1) {
+    if (value_.fetch_sub(by) == by) wake();
   }
   // Returns once the number is another; perhaps before, if the thread was woken for another reason.
   void wait_for_change(uint32_t old) {
@@ -108,13 +108,15 @@ class Team {
     return true;
   }
 
-  void run(int members, void (*work)(void*, const Member&), void* context) {
+  void run(int members, void (*work)(void*, const Member&), void* context, bool helped) {
     {
       // All of it under the lock: a thread that has no part in the call before may wake only now, and read it.
       std::lock_guard<std::mutex> lock(mutex_);
       members_ = members;
       work_ = work;
       context_ = context;
+      helped_ = helped;
+      begun_ = 0;
       mode_ = float_mode();
       error_ = nullptr;
       broken_.store(false);
@@ -123,7 +125,12 @@ class Team {
       ++call_;
     }
     wake_.notify_all();
-    do_share(work, context, Member{0, members, &Team::wait, this});
+    do_share(work, context, Member{0, members, helped ? nullptr : &Team::wait, this});
+    if (helped) {
+      std::lock_guard<std::mutex> lock(mutex_);
+      members_ = 0;  // who wakes now has no part
+      if (begun_ < members - 1) left_.count_down(static_cast<uint32_t>(members - 1 - begun_));
+    }
     for (uint32_t left; (left = left_.get()) != 0;) left_.wait_for_change(left);
     if (error_ != nullptr) std::rethrow_exception(std::exchange(error_, nullptr));
   }
@@ -157,15 +164,17 @@ class Team {
       void (*work)(void*, const Member&);
       void* context;
       int members;
+      bool helped;
       {
         std::unique_lock<std::mutex> lock(mutex_);
         wake_.wait(lock, [&] { return call_ != seen; });
         seen = call_;
         if (id >= members_) continue;
-        work = work_, context = context_, members = members_;
+        work = work_, context = context_, members = members_, helped = helped_;
+        ++begun_;
         set_float_mode(mode_);
       }
-      do_share(work, context, Member{id, members, &Team::wait, this});
+      do_share(work, context, Member{id, members, helped ? nullptr : &Team::wait, this});
       left_.count_down();
     }
   }
@@ -176,6 +185,8 @@ class Team {
   std::vector<std::thread> threads_;
   uint64_t call_ = 0;
   int members_ = 0;
+  bool helped_ = false;
+  int begun_ = 0;  // of the threads beside the caller's
   void (*work_)(void*, const Member&) = nullptr;
   void* context_ = nullptr;
   decltype(float_mode()) mode_{};
@@ -212,18 +223,22 @@ struct Freed {
   void operator()(char* memory) const { std::free(memory); }
 };
 
-}  // namespace
-
-void run_team(int members, void (*work)(void*, const Member&), void* context) {
+void run(int members, void (*work)(void*, const Member&), void* context, bool helped) {
   if (members > 1) {
     Team& shared = the_team();
     if (shared.take()) {
       const std::unique_ptr<Team, Released> taken(&shared);
-      if (shared.grow(members - 1)) return shared.run(members, work, context);
+      if (shared.grow(members - 1)) return shared.run(members, work, context, helped);
     }
   }
   work(context, Member{});
 }
+
+}  // namespace
+
+void run_team(int members, void (*work)(void*, const Member&), void* context) { run(members, work, context, false); }
+
+void run_helped(int members, void (*work)(void*, const Member&), void* context) { run(members, work, context, true); }
 
 char* scratch(int64_t bytes) {
   thread_local std::unique_ptr<char, Freed> memory;

@@ -11,6 +11,10 @@ namespace ostinato {
 // in any member reaches the caller.
 void run_team(int members, void (*work)(void* context, const Member& member), void* context);
 
+// The same, but nobody is waited for who has not begun when the caller is done: a thread takes long to wake, and may have no
+// core. `work` takes of what is left until nothing is; its members do not wait for one another.
+void run_helped(int members, void (*work)(void* context, const Member& member), void* context);
+
 // Memory for one call, from a buffer that the calling thread keeps; aligned to a cache line. It is valid until the
 // thread asks again.
 char* scratch(int64_t bytes);

@@ -65,14 +65,14 @@ template <class T> struct Weight {
 struct Form {
   int cell, stored, layers, threads;
   int64_t inputs, units, slots, rows;  // rows: of as many streams a step, or where it is `slots` of all in turn
-  bool bias;
+  bool bias, shared = false;  // shared: several threads take of the units, as soon as the stream knows how long a step takes
 };
 
 template <class T> class Test {
  public:
   Test(const Form& form, unsigned seed, const std::string& what)
       : f(form), what(what), random(seed), stored(static_cast<Stored>(f.stored)),
-        stream(static_cast<Cell>(f.cell), stored, f.inputs, f.units, f.layers, f.threads),
+        stream(static_cast<Cell>(f.cell), stored, f.inputs, f.units, f.layers, f.threads, f.shared ? 0 : 1e9),
         h(f.layers * f.slots * f.units), c(f.cell == 2 ? f.layers * f.slots * f.units : 0), open(size(f.slots), 1) {
     const int64_t G = gates[f.cell];
     for (int l = 0; l < f.layers; ++l) {
@@ -216,11 +216,11 @@ void one(const Form& form, unsigned seed) {
     const std::string what = std::string(cells[form.cell]) + " " + stores[form.stored] + " I " + std::to_string(form.inputs) +
                              " H " + std::to_string(form.units) + " rows " + std::to_string(form.rows) + " of " +
                              std::to_string(form.slots) + " layers " + std::to_string(form.layers) + " threads " +
-                             std::to_string(form.threads) + " " + list[i]->name;
+                             std::to_string(form.threads) + (form.shared ? " shared " : " ") + list[i]->name;
     const auto test = [&](auto number) {
       Test<decltype(number)> of(form, seed, what);
       of.misplaced();
-      of.steps(3);
+      of.steps(form.shared ? 24 : 3);
     };
     form.stored == static_cast<int>(Stored::float64) ? test(double{}) : test(float{});
   }
@@ -244,6 +244,8 @@ int main(int count, char** values) {
         }
       one({cell, stored, 2, 3, 60, 150, 210, quick ? 200 : 209, true}, ++seed);  // enough for three threads
       one({cell, stored, 1, 3, 130, 130, 700, 700, true}, ++seed);
+      one({cell, stored, 2, 3, 33, 130, 9, 7, true, true}, ++seed);
+      one({cell, stored, 1, 2, 130, 65, 1, 1, true, true}, ++seed);
     }
   return finish("stream");
 }

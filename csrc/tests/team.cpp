@@ -85,6 +85,52 @@ void a_call_within_a_call() {
   check(right.load() == 2, "a call within a call");
 }
 
+// Work that members take of until nothing is left, each thing once, and none of it after the call.
+struct Taken {
+  std::array<std::atomic<int>, 50> times{};
+  std::atomic<size_t> next{0};
+  std::atomic<int> inside{0};
+
+  static void work(void* context, const Member&) {
+    Taken& taken = *static_cast<Taken*>(context);
+    taken.inside.fetch_add(1);
+    for (size_t i; (i = taken.next.fetch_add(1)) < taken.times.size();) taken.times[i].fetch_add(1);
+    taken.inside.fetch_sub(1);
+  }
+
+  static bool goes_right(int wanted) {
+    Taken taken;
+    run_helped(wanted, &Taken::work, &taken);
+    bool right = taken.inside.load() == 0;
+    for (const auto& times : taken.times) right = right && times.load() == 1;
+    return right;
+  }
+};
+
+void helped_calls(int calls) {
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> callers;
+  for (int t = 0; t < 2; ++t)
+    callers.emplace_back([&, t] {
+      std::mt19937 random(static_cast<unsigned>(t));
+      for (int i = 0; i < calls; ++i) {
+        const int members = 1 + static_cast<int>(random() % most);
+        wrong += Taken::goes_right(members) && (i % 3 != 0 || Call::goes_right(members)) ? 0 : 1;
+      }
+    });
+  for (std::thread& caller : callers) caller.join();
+  check(wrong.load() == 0, "helped calls, among others");
+}
+
+void a_helper_without_a_part() {
+  // The caller is done before anybody can have woken; what wakes later finds another call, or none.
+  struct Nothing {
+    static void work(void*, const Member&) {}
+  };
+  for (int i = 0; i < 100; ++i) run_helped(most, &Nothing::work, nullptr);
+  check(Call::goes_right(most), "a call after helpers that came too late");
+}
+
 void exceptions() {
   for (int thrower = 0; thrower < most; ++thrower) {
     bool caught = false;
@@ -252,6 +298,8 @@ int main(int count, char** values) {
   many_calls(quick ? 300 : 5000);
   concurrent_callers(quick ? 100 : 1500);
   a_call_within_a_call();
+  helped_calls(quick ? 100 : 1500);
+  a_helper_without_a_part();
   exceptions();
   float_modes();
   scratch_memory();
