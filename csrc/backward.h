@@ -123,7 +123,7 @@ template <class Cell> class BackwardPass {
     const bool final = s + 1 == b.rows.steps;
     const Step next = final ? Step{} : step_at(b.rows, s + 1);
     int64_t count = 0, following = 0;  // `following`: rows up to the last one that has a next step
-    for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step(), ++count) {
+    for (int64_t j = share.first_slot(); j < step.count; j = share.next_slot(j), ++count) {
       const int64_t row = step.first + j;
       const bool ends = j >= next.count, follows = !ends && !begins(b.rows, next, j), fresh = begins(b.rows, step, j);
       BackwardRow<T, N>& to = space.rows[count];
@@ -144,7 +144,7 @@ template <class Cell> class BackwardPass {
     const int64_t first = share.panel(wide_panels, share.id), last = share.panel(wide_panels, share.id + 1);
     for (int64_t q = first; q < last; ++q)
       in_tiles<wide_rows>(count, [&](int64_t at, int n) { step_tile(space.rows + at, n, q, at < following); });
-    for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step())
+    for (int64_t j = share.first_slot(); j < step.count; j = share.next_slot(j))
       if (begins(b.rows, step, j)) settle(j, first * width, min(last * width, b.units));
     if (share.by_units()) member.sync();
   }

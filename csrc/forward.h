@@ -243,7 +243,7 @@ template <class Cell> class ForwardPass {
     int64_t count = 0;
     for (; s < end; ++s) {
       const Step step = step_at(f.rows, s);
-      for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step()) space.list[count++] = step.first + j;
+      for (int64_t j = share.first_slot(); j < step.count; j = share.next_slot(j)) space.list[count++] = step.first + j;
     }
     return count;
   }
@@ -270,7 +270,7 @@ template <class Cell> class ForwardPass {
   int64_t step(int64_t s, int64_t at) {
     const Step step = step_at(f.rows, s);
     int64_t count = 0;
-    for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step(), ++count) {
+    for (int64_t j = share.first_slot(); j < step.count; j = share.next_slot(j), ++count) {
       const int64_t row = step.first + j;
       ForwardRow<Cell>& to = space.rows[count];
       const bool fresh = begins(f.rows, step, j);
@@ -301,7 +301,7 @@ template <class Cell> class ForwardPass {
   // The state after each sequence's last step; of a sequence without a step, the initial one.
   void finish() {
     for_last_rows(f.rows, [&](int64_t j, int64_t row) {
-      if (j % share.count != share.id) return;
+      if (share.owner(j) != share.id) return;
       copy<T>(row < 0 ? h0(j) : y(row), hn(j), f.units);
       if (Cell::has_c && keep_c) copy<T>(row < 0 ? c0(j) : c(row), cn(j), f.units);
     });

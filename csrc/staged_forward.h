@@ -118,7 +118,7 @@ template <class Cell> class StagedForwardPass {
     int64_t count = 0;
     for (; s < end; ++s) {
       const Step step = step_at(f.rows, s);
-      for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step()) space.list[count++] = step.first + j;
+      for (int64_t j = share.first_slot(); j < step.count; j = share.next_slot(j)) space.list[count++] = step.first + j;
     }
     constexpr int R = Layout<typename Cell::Input>::R;
     for (int64_t v = range.first; v < range.last; ++v)
@@ -146,7 +146,7 @@ template <class Cell> class StagedForwardPass {
   int64_t list_step(int64_t s) {
     const Step step = step_at(f.rows, s);
     int64_t count = 0;
-    for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step(), ++count) {
+    for (int64_t j = share.first_slot(); j < step.count; j = share.next_slot(j), ++count) {
       const int64_t row = step.first + j;
       StagedRow<T>& to = space.rows[count];
       const bool fresh = begins(f.rows, step, j);
@@ -172,7 +172,7 @@ template <class Cell> class StagedForwardPass {
   // The state after each sequence's last step; of a sequence without a step, the initial one.
   void finish() {
     for_last_rows(f.rows, [&](int64_t j, int64_t row) {
-      if (j % share.count != share.id) return;
+      if (share.owner(j) != share.id) return;
       copy<T>(row < 0 ? h0(j) : y(row), static_cast<T*>(f.hn) + j * stages.outputs, stages.outputs);
       if (Cell::has_c && keep_c) copy<T>(row < 0 ? c0(j) : c(row), cn(j), f.units);
     });

@@ -112,7 +112,7 @@ template <class Cell> class StagedRecurrence {
     const Step next = s + 1 == b.rows.steps ? Step{} : step_at(b.rows, s + 1);
     int64_t count = 0;
     following = 0;  // rows up to the last one that has a next step
-    for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step(), ++count) {
+    for (int64_t j = share.first_slot(); j < step.count; j = share.next_slot(j), ++count) {
       const int64_t row = step.first + j;
       const bool ends = j >= next.count, follows = !ends && !begins(b.rows, next, j), fresh = begins(b.rows, step, j);
       StagedBackRow<T>& to = space.rows[count];
@@ -148,7 +148,7 @@ template <class Cell> class StagedRecurrence {
                   to = min(b.units, share.panel(Input::wide_panels(b.units), share.id + 1) * width),
                   h_from = share.panel(Hidden::wide_panels(outputs), share.id) * width,
                   h_to = min(outputs, share.panel(Hidden::wide_panels(outputs), share.id + 1) * width);
-    for (int64_t j = share.first_slot(); j < step.count; j += share.slot_step()) {
+    for (int64_t j = share.first_slot(); j < step.count; j = share.next_slot(j)) {
       if (!begins(b.rows, step, j)) continue;
       hand_over(carry(j), static_cast<T*>(Cell::has_c ? b.dc0 : b.dh0) + j * b.units, from, to);
       if (Cell::has_c && b.noise.on) hand_over(carry_h(j), static_cast<T*>(b.dh0) + j * outputs, h_from, h_to);

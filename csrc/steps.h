@@ -93,21 +93,35 @@ inline int64_t chunk_start(const Rows& rows, int64_t end, int64_t most) {
   return end;
 }
 
-// Members share the work by slots (each takes every count-th slot through all of time and waits for nobody) or by units
-// (each takes some panels of all slots and waits for the others at every step).
+// Members share the work by slots (each takes its own through all of time and waits for nobody) or by units (each takes some
+// panels of all slots and waits for the others at every step).
 template <class Cell> struct Share {
   bool by_slots;
   int id, count;
+  // Neighbours that one member takes: rows of two members side by side would have their processors fetch each other's. Of
+  // equal lengths a part of all; of unequal ones, the longest first, blocks that go to members there and back again, so
+  // that none has the longer half.
+  int64_t block;
 
   // `most`: bytes of recurrent weights up to which each member may read them all.
   Share(const Rows& rows, int64_t units, int id, int count, int64_t most = 640 << 10) : id(id), count(count) {
     using W = Layout<Cell>;
     const int64_t bytes = W::panels(units) * W::C * W::L * W::words(units) * static_cast<int64_t>(sizeof(typename W::N));
     by_slots = count > 1 && rows.slots >= 4 * count && bytes <= most;
+    const bool equal = rows.steps > 0 && rows.sizes[rows.steps - 1] == rows.slots;
+    block = equal ? blocks(rows.slots, count) : max(1, min(4, rows.slots / (4 * count)));
   }
   bool by_units() const { return count > 1 && !by_slots; }
-  int64_t first_slot() const { return by_slots ? id : 0; }
-  int64_t slot_step() const { return by_slots ? count : 1; }
+  int owner(int64_t slot) const {
+    const int turn = static_cast<int>(slot / block % (2 * count));
+    return turn < count ? turn : 2 * count - 1 - turn;
+  }
+  int64_t first_slot() const { return by_slots ? id * block : 0; }
+  int64_t next_slot(int64_t slot) const {
+    if (!by_slots || (slot + 1) % block != 0) return slot + 1;
+    const bool there = slot / block % (2 * count) == id;
+    return slot + 1 + block * (there ? 2 * (count - 1 - id) : 2 * id);
+  }
   // Of `panels` panels, where this member's begin (`which` = id) or end (id + 1) in a recurrence.
   int64_t panel(int64_t panels, int which) const { return by_slots ? (which == id ? 0 : panels) : even(panels, which); }
   // Of any number of things to be done once, where those of member `which` begin.
