@@ -128,6 +128,18 @@ def test_few_examples_and_no_baselines_promise_nothing() -> None:
     assert "no baseline" in alone.text
 
 
+def test_a_metric_without_a_value_compares_nothing() -> None:
+    """As the MASE of series that never move: the errors are divided by 0."""
+    task = error_task(False)
+    task.metrics = lambda outputs, examples: {"mse": float("nan")}  # type: ignore[attr-defined]
+    same = {"error": np.zeros(50)}
+    verdict = compare(task, same, {"repeat_last": same, "feed_forward": same}, None)  # type: ignore[arg-type]
+    assert verdict.text.startswith("Nothing can be compared: ")
+    assert not verdict.beaten
+    assert verdict.best == ""
+    assert len(verdict.duels) == 2
+
+
 def test_several_seeds_widen_the_interval() -> None:
     rivals = {"majority": right(0.8)}
     single = compare(accuracy_task(), right(0.9), rivals, None)  # type: ignore[arg-type]

@@ -105,6 +105,9 @@ def compare(
         text = f"{said(name)}: {_result(task, values)}. There was no baseline to compare with."
         return Verdict(text, "cannot be told apart from", "", float("nan"), (float("nan"), float("nan")))
     sign = 1.0 if task.higher_is_better else -1.0
+    if not np.isfinite([*values, *rivals.values()]).any():
+        text = f"Nothing can be compared: {metric_name(task.watch)} has no value on this test part, where it would divide by 0."
+        return Verdict(text, "cannot be told apart from", "", float("nan"), (float("nan"), float("nan")), duels)
     best = max(duels, key=lambda duel: np.nan_to_num(sign * rivals[duel.name], nan=-np.inf))
     sentences = [_first(name, task, values, rivals, best), *_second(task, rivals, duels, best)]
     return Verdict(" ".join(sentences), best.outcome, best.name, best.difference, best.interval, duels)
