@@ -106,7 +106,8 @@ def compare(
         return Verdict(text, "cannot be told apart from", "", float("nan"), (float("nan"), float("nan")))
     sign = 1.0 if task.higher_is_better else -1.0
     if not np.isfinite([*values, *rivals.values()]).any():
-        text = f"Nothing can be compared: {metric_name(task.watch)} has no value on this test part, where it would divide by 0."
+        what = f"{metric_name(task.watch)} has no value on this test part, where it would divide by 0"
+        text = f"Nothing can be compared: {what}."
         return Verdict(text, "cannot be told apart from", "", float("nan"), (float("nan"), float("nan")), duels)
     best = max(duels, key=lambda duel: np.nan_to_num(sign * rivals[duel.name], nan=-np.inf))
     sentences = [_first(name, task, values, rivals, best), *_second(task, rivals, duels, best)]
