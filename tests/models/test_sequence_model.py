@@ -18,7 +18,7 @@ from ostinato.models.settings import HEADED
 from ostinato.tasks.settings import TaskSettings
 
 CELLS = list(get_args(get_type_hints(ModelSettings)["cell"]))
-POOLS = ["last", "mean", "max", "concat", "attention"]
+POOLS = ["last", "mean", "max", "concat", "attention", "middle"]
 SPECS = {
     "ids": Spec("ids", 9, "step", 4),
     "values": Spec("values", 3, "sequence", 2),
@@ -71,7 +71,9 @@ def test_sequence_answer_is_the_pooled_stack(pool: str, bidirectional: bool) -> 
             scores = torch.stack([(second.weight @ torch.tanh(first.weight @ h + first.bias))[0] for h in steps])
             pooled = sum(a * h for a, h in zip(torch.softmax(scores, 0), steps, strict=True))
         else:
-            parts = {"mean": [steps.mean(0)], "max": [steps.amax(0)], "concat": [last, steps.mean(0), steps.amax(0)]}
+            mean, most = steps.mean(0), steps.amax(0)
+            middle = steps[(len(steps) + 1) // 2 - 1]
+            parts = {"mean": [mean], "max": [most], "concat": [last, mean, most], "middle": [middle]}
             pooled = torch.cat(parts[pool])
         expected = model.head.linear.weight @ pooled + model.head.linear.bias
         torch.testing.assert_close(output[row], expected, atol=1e-6, rtol=1e-5)

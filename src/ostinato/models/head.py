@@ -18,7 +18,7 @@ class SequenceHead(nn.Module):
     Args:
         size: ``D * H``.
         answers: ``K``.
-        pool: ``last``, ``mean``, ``max``, ``concat`` or ``attention``.
+        pool: ``last``, ``mean``, ``max``, ``concat``, ``attention`` or ``middle``.
         directions: ``D``.
         dropout: share of the pooled units dropped.
     """

@@ -59,6 +59,21 @@ class AttentionPool(nn.Module):
         return _sum(steps, steps.values * self.weights(steps)[:, None])
 
 
+class MiddlePool(nn.Module):
+    """``y = h[m]``, ``m`` the step in the middle: what stands there, and in both directions what leads up to it.
+
+    For windows that were cut around a place of interest (a splice junction). ``m = ceil(T / 2)``, counted from 1; zeros
+    for a sequence without steps.
+    """
+
+    def forward(self, steps: Ragged) -> Tensor:
+        """``(N, H)`` in, ``(B, H)`` out."""
+        there = steps.lengths > 0
+        found = steps.values.new_zeros(len(steps), steps.values.shape[1])
+        rows = (steps.offsets[:-1] + (steps.lengths - 1) // 2)[there].to(steps.values.device)
+        return found.index_put((there.to(found.device),), steps.values[rows])
+
+
 class LastPool(nn.Module):
     """The final hidden state of the last layer, of both directions: ``y = [h_forward[T]; h_backward[1]]``.
 
@@ -95,7 +110,7 @@ class ConcatPool(nn.Module):
         return torch.cat([self.last(hidden), self.mean(steps), self.max(steps)], dim=-1)
 
 
-POOLS: Final = {"mean": MeanPool, "max": MaxPool}
+POOLS: Final = {"mean": MeanPool, "max": MaxPool, "middle": MiddlePool}
 
 
 def _sum(steps: Ragged, values: Tensor) -> Tensor:

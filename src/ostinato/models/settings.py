@@ -33,7 +33,7 @@ class ModelSettings:
         embedding_dropout: on the vectors of symbols, the same units at every step; never on raw values.
         symbol_dropout: share of symbols replaced by the unknown symbol in training; values are left alone.
         pool: how a sequence's steps become one vector: ``last``, ``mean``, ``max``, ``concat`` (these three side by
-            side) or ``attention``.
+            side), ``attention`` or ``middle`` (the step in the middle, of windows cut around a place of interest).
         init: ``torch`` (uniform), ``orthogonal`` (recurrent weights) or ``chrono`` (gates for a long memory).
         max_lag: with ``chrono``, and only then, the longest lag that matters, in steps.
         forget_bias: where the forget gate's bias of an LSTM or a variant begins; ``chrono`` draws it instead.
@@ -70,7 +70,7 @@ class ModelSettings:
     dropout: float = 0.0
     embedding_dropout: float = 0.0
     symbol_dropout: float = 0.0
-    pool: Literal["last", "mean", "max", "concat", "attention"] = "last"
+    pool: Literal["last", "mean", "max", "concat", "attention", "middle"] = "last"
     init: Literal["torch", "orthogonal", "chrono"] = "orthogonal"
     max_lag: int = 0
     forget_bias: float = 1.0
