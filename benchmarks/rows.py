@@ -93,7 +93,7 @@ RESULTS = (
         "error",
         "≤ 5 %",
         "{data}/dna_splice/splice.csv --target Class --id Donor --set data.group=[^-]+ --set data.fold={fold}/10 "
-        "--epochs 20 --hidden 64 --set model.segment=3 --set model.embedding=32 --set model.embedding_dropout=0.3 "
+        "--epochs 20 --hidden 64 --set model.pool=middle --set model.embedding=32 --set model.embedding_dropout=0.3 "
         f"{SEEDS}",
         folds=10,
         published="6.3 %",
