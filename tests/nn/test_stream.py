@@ -125,6 +125,20 @@ def test_threads_give_the_same_numbers(kind: str, weights: Any, monkeypatch: pyt
         close(part, other.double(), "value")
 
 
+@pytest.mark.parametrize("weights", [None, "bfloat16", "int8"])
+def test_large_layers_are_shared_by_units(weights: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the seventeenth step on, a layer that takes one thread long enough has helpers; to the bit it is the same."""
+    torch.manual_seed(3)
+    of = layer("lstm", 30, 1200, 2)
+    alone = of.stream(3, weights=weights)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    shared = of.stream(3, weights=weights)
+    for x in torch.randn(40, 3, 30):
+        assert torch.equal(shared.step(x), alone.step(x))
+    for part, other in zip(parts(shared.state), parts(alone.state), strict=True):
+        assert torch.equal(part, other)
+
+
 @pytest.mark.parametrize("kind", CELLS)
 def test_bfloat16_weights_are_the_nearest(kind: str, engine: str) -> None:
     """To float32's tolerance the model in float64 whose weights are rounded to bfloat16."""
