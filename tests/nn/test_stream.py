@@ -127,7 +127,7 @@ def test_threads_give_the_same_numbers(kind: str, weights: Any, monkeypatch: pyt
 
 @pytest.mark.parametrize("weights", [None, "bfloat16", "int8"])
 def test_large_layers_are_shared_by_units(weights: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the seventeenth step on, a layer that takes one thread long enough has helpers; to the bit it is the same."""
+    """From the seventeenth step on a layer that takes one thread long has helpers; to the bit it is the same."""
     torch.manual_seed(3)
     of = layer("lstm", 30, 1200, 2)
     alone = of.stream(3, weights=weights)
