@@ -101,14 +101,15 @@ def compare(
         _duel(key, task, scores, values, (task.scores(baselines[key], examples), rivals[key]), ways, seed)
         for key in rivals
     )
+    nothing = ""
     if not duels:
-        text = f"{said(name)}: {_result(task, values)}. There was no baseline to compare with."
-        return Verdict(text, "cannot be told apart from", "", float("nan"), (float("nan"), float("nan")))
-    sign = 1.0 if task.higher_is_better else -1.0
-    if not np.isfinite([*values, *rivals.values()]).any():
+        nothing = f"{said(name)}: {_result(task, values)}. There was no baseline to compare with."
+    elif not np.isfinite([*values, *rivals.values()]).any():
         what = f"{metric_name(task.watch)} has no value on this test part, where it would divide by 0"
-        text = f"Nothing can be compared: {what}."
-        return Verdict(text, "cannot be told apart from", "", float("nan"), (float("nan"), float("nan")), duels)
+        nothing = f"Nothing can be compared: {what}."
+    if nothing:
+        return Verdict(nothing, "cannot be told apart from", "", float("nan"), (float("nan"), float("nan")), duels)
+    sign = 1.0 if task.higher_is_better else -1.0
     best = max(duels, key=lambda duel: np.nan_to_num(sign * rivals[duel.name], nan=-np.inf))
     sentences = [_first(name, task, values, rivals, best), *_second(task, rivals, duels, best)]
     return Verdict(" ".join(sentences), best.outcome, best.name, best.difference, best.interval, duels)
